@@ -1,0 +1,38 @@
+// Every count, length, depth and size that is read from outside has its limit here.
+// A limit is generous to real models and still bounds the memory that a hostile file can claim.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace ingot::limits {
+
+// formats
+inline constexpr uint64_t kMetadataEntriesMax = 1u << 20;
+inline constexpr uint64_t kTensorsMax = 1u << 20;
+inline constexpr uint64_t kTensorNameBytesMax = 4096;
+inline constexpr uint64_t kStringBytesMax = 256u << 20;
+inline constexpr uint64_t kArrayElementsMax = 64u << 20;
+inline constexpr uint64_t kSplitFilesMax = 4096;
+inline constexpr uint64_t kJsonBytesMax = 512u << 20;
+inline constexpr int kJsonDepthMax = 64;
+inline constexpr int64_t kTensorElementsMax = int64_t{1} << 46;
+
+// tensors
+inline constexpr int kRankMax = 8;
+
+// text
+inline constexpr size_t kTemplateBytesMax = 1u << 20;
+inline constexpr size_t kTemplateOutputBytesMax = 64u << 20;
+inline constexpr uint64_t kTemplateStepsMax = 50'000'000;
+inline constexpr int kTemplateDepthMax = 128;
+inline constexpr size_t kPromptBytesMax = 256u << 20;
+
+// graphs
+inline constexpr int kSubgraphDepthMax = 32;
+inline constexpr int64_t kGraphNodesMax = 4 << 20;
+
+// machine
+inline constexpr int kThreadsMax = 1024;
+
+}  // namespace ingot::limits

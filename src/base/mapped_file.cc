@@ -1,0 +1,60 @@
+#include "base/mapped_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace ingot {
+namespace {
+
+Code code_of_errno(int e) {
+  switch (e) {
+    case ENOENT:
+    case ENOTDIR: return Code::kNotFound;
+    case EACCES:
+    case EPERM: return Code::kPermissionDenied;
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE: return Code::kResourceExhausted;
+    default: return Code::kUnavailable;
+  }
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return error(code_of_errno(errno), "[file] cannot open '{}': {}", path, std::strerror(errno));
+  struct stat st {};
+  void* map = MAP_FAILED;
+  Result<void> ok;
+  if (fstat(fd, &st) != 0) {
+    ok = error(code_of_errno(errno), "[file] cannot stat '{}': {}", path, std::strerror(errno));
+  } else if (!S_ISREG(st.st_mode)) {
+    ok = invalid("[file] '{}' is not a regular file", path);
+  } else if (st.st_size == 0) {
+    ok = invalid("[file] '{}' is empty", path);
+  } else {
+    map = ::mmap(nullptr, static_cast<size_t>(st.st_size), PROT_READ, MAP_SHARED, fd, 0);
+    if (map == MAP_FAILED) ok = error(code_of_errno(errno), "[file] cannot map '{}': {}", path, std::strerror(errno));
+  }
+  ::close(fd);
+  INGOT_TRY(std::move(ok));
+  return std::shared_ptr<const MappedFile>(
+      new MappedFile(path, static_cast<const std::byte*>(map), static_cast<size_t>(st.st_size)));
+}
+
+MappedFile::~MappedFile() { ::munmap(const_cast<std::byte*>(data_), size_); }
+
+void MappedFile::release(size_t offset, size_t length) const {
+  const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t begin = (offset + page - 1) / page * page;
+  const size_t end = (offset + length) / page * page;
+  if (begin < end) ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_DONTNEED);
+}
+
+}  // namespace ingot
