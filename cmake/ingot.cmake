@@ -19,7 +19,7 @@ endif()
 
 add_library(ingot_flags INTERFACE)
 target_include_directories(ingot_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
-target_compile_options(ingot_flags INTERFACE -Wall -Wextra -Werror -Wno-psabi)
+target_compile_options(ingot_flags INTERFACE -Wall -Wextra -Werror -Wno-psabi -Wno-missing-field-initializers)
 if(CMAKE_BUILD_TYPE STREQUAL "Debug")
   target_compile_options(ingot_flags INTERFACE -O1 -g1 -fno-omit-frame-pointer)
 else()

@@ -15,11 +15,11 @@ enum class Isa {
   kAmx,         // + AMX int8 and bf16 tiles
 };
 
-std::string_view isa_name(Isa isa);                          // "avx512-bf16"
+std::string_view isa_name(Isa isa);  // "avx512-bf16"
 std::optional<Isa> isa_from_name(std::string_view name);
 
-Isa detected_isa();   // the best of this machine
-Isa current_isa();    // the detected one, unless set_isa() lowered it
+Isa detected_isa();  // the best of this machine
+Isa current_isa();   // the detected one, unless set_isa() lowered it
 // False if the machine cannot run it.
 bool set_isa(Isa isa);
 

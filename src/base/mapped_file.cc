@@ -29,7 +29,7 @@ Code code_of_errno(int e) {
 Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return error(code_of_errno(errno), "[file] cannot open '{}': {}", path, std::strerror(errno));
-  struct stat st {};
+  struct stat st{};
   void* map = MAP_FAILED;
   Result<void> ok;
   if (fstat(fd, &st) != 0) {

@@ -46,9 +46,7 @@ class [[nodiscard]] Status {
   const std::string& message() const { return message_; }
 
   // The same failure, seen from one level further out: "context: message".
-  Status with_context(std::string_view context) const {
-    return {code_, fmt::format("{}: {}", context, message_)};
-  }
+  Status with_context(std::string_view context) const { return {code_, fmt::format("{}: {}", context, message_)}; }
 
  private:
   Code code_;
@@ -90,15 +88,15 @@ T take(Result<T>&& r) {
 }  // namespace ingot
 
 // auto x = INGOT_TRY(f());   INGOT_TRY(g());     Returns the error to the caller of this function.
-#define INGOT_TRY(...)                                                 \
-  ({                                                                   \
-    auto ingot_result_ = (__VA_ARGS__);                                \
+#define INGOT_TRY(...)                                                            \
+  ({                                                                              \
+    auto ingot_result_ = (__VA_ARGS__);                                           \
     if (!ingot_result_) return std::unexpected(std::move(ingot_result_).error()); \
-    ::ingot::internal::take(std::move(ingot_result_));                 \
+    ::ingot::internal::take(std::move(ingot_result_));                            \
   })
 
 // Aborts: a broken invariant of ours, never bad input.
-#define INGOT_CHECK(condition)                                                     \
-  do {                                                                             \
+#define INGOT_CHECK(condition)                                                         \
+  do {                                                                                 \
     if (!(condition)) ::ingot::internal::check_failed(__FILE__, __LINE__, #condition); \
   } while (false)

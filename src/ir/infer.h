@@ -1,0 +1,88 @@
+// Shape and type inference: one function per op (named in ops.def), used twice.
+//
+// On symbolic types when a graph is built, and on concrete shapes when a plan is bound to inputs. Small
+// integer tensors that feed shapes (Shape -> Gather -> Concat -> Reshape) are followed by value as well: an
+// inference may read an operand's elements and state its outputs', as Dims.
+// Thread-safety: pure functions of the context.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "ir/graph.h"
+
+namespace ingot {
+
+// Elements of an integer tensor of rank 0 or 1 that are known before the graph runs.
+using KnownElements = std::optional<Dims>;
+
+// What inference knows of one operand or result.
+struct InferredValue {
+  Type type;
+  KnownElements elements;
+  const Tensor* constant = nullptr;  // operands only
+};
+
+class InferContext {
+ public:
+  InferContext(const Node& node, std::span<const InferredValue> inputs, std::span<InferredValue> outputs)
+      : node_(node), inputs_(inputs), outputs_(outputs) {}
+
+  const Node& node() const { return node_; }
+  const Attributes& attributes() const { return node_.attributes; }
+  int num_inputs() const { return static_cast<int>(inputs_.size()); }
+  int num_outputs() const { return static_cast<int>(outputs_.size()); }
+  bool has_input(int i) const { return i < num_inputs() && node_.inputs[static_cast<size_t>(i)] != kNoValue; }
+  const Type& type(int i) const { return inputs_[static_cast<size_t>(i)].type; }
+  bool ranked(int i) const { return type(i).ranked(); }
+  const Dims& dims(int i) const { return *type(i).dims; }
+  int rank(int i) const { return type(i).rank(); }
+  // Elements of operand i if they are known: from a constant (any integer type, up to 1,024) or followed by value.
+  KnownElements elements(int i) const;
+  const Tensor* constant(int i) const { return has_input(i) ? inputs_[static_cast<size_t>(i)].constant : nullptr; }
+
+  void set(int i, Type type) { outputs_[static_cast<size_t>(i)].type = std::move(type); }
+  void set(int i, DType dtype, Dims dims) { set(i, Type::of(dtype, std::move(dims))); }
+  void set_unranked(int i, DType dtype) { set(i, Type{dtype, std::nullopt}); }
+  void set_elements(int i, Dims elements) { outputs_[static_cast<size_t>(i)].elements = std::move(elements); }
+
+  // kInvalidArgument: "[ir] Op 'name': …"
+  template <class... Args>
+  std::unexpected<Status> fail(fmt::format_string<Args...> format, Args&&... args) const {
+    return invalid("[ir] {} '{}': {}", op_name(node_.op), node_.name, fmt::format(format, std::forward<Args>(args)...));
+  }
+
+ private:
+  const Node& node_;
+  std::span<const InferredValue> inputs_;
+  std::span<InferredValue> outputs_;
+};
+
+// Runs the op's inference, after checking operand and output counts against the schema.
+Result<void> infer_node(InferContext& context);
+// The output types of a node about to join `graph`.
+Result<std::vector<Type>> infer_types(const Graph& graph, const Node& node, int num_outputs);
+// Follows types and known elements through a whole graph: results[value].
+// `inputs` gives the types of the graph's inputs (and their elements, where known), in order.
+Result<std::vector<InferredValue>> infer_graph(const Graph& graph, std::span<const InferredValue> inputs);
+
+// NumPy broadcasting of two shapes. Errors: kInvalidArgument.
+Result<Dims> broadcast(const Dims& a, const Dims& b);
+// A possibly negative axis as [0, rank). Errors: kInvalidArgument.
+Result<int> normalize_axis(int64_t axis, int rank);
+
+// The inference functions, one per distinct behavior.
+Result<void> infer_same(InferContext&);        // output 0 has input 0's type
+Result<void> infer_identity(InferContext&);    // infer_same, elements too
+Result<void> infer_arithmetic(InferContext&);  // broadcast, elements too
+Result<void> infer_reshape(InferContext&);
+Result<void> infer_matmul(InferContext&);
+Result<void> infer_gather(InferContext&);
+Result<void> infer_split(InferContext&);
+Result<void> infer_layer_normalization(InferContext&);
+Result<void> infer_if(InferContext&);
+Result<void> infer_embedding(InferContext&);
+Result<void> infer_linear(InferContext&);
+Result<void> infer_gated_activation(InferContext&);
+
+}  // namespace ingot
