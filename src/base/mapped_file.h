@@ -22,15 +22,15 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
 
-  // Tells the kernel that [offset, offset + length) was copied elsewhere: its whole pages leave our
-  // resident memory (they are read again from the file if touched).
-  void release(size_t offset, size_t length) const;
-
  private:
   MappedFile(std::string path, const std::byte* data, size_t size) : path_(std::move(path)), data_(data), size_(size) {}
   std::string path_;
   const std::byte* data_;
   size_t size_;
 };
+
+// Tells the kernel that these bytes of some MappedFile were copied elsewhere: their whole pages leave our
+// resident memory (they are read again from the file if touched). Never for other memory: it would be zeroed.
+void drop_mapped_pages(const void* data, size_t bytes);
 
 }  // namespace ingot

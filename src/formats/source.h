@@ -47,8 +47,6 @@ class Source {
   virtual const std::vector<SourceTensor>& tensors() const = 0;
   // A text file of a Hugging Face folder ("tokenizer.json", "chat_template.jinja"); empty if absent.
   virtual std::string_view file(std::string_view name) const = 0;
-  // The bytes of this tensor were copied (packed): their pages may leave resident memory.
-  virtual void release(const SourceTensor& tensor) const = 0;
 
   const MetaValue* find_metadata(std::string_view key) const;
   const SourceTensor* find_tensor(std::string_view name) const;

@@ -1,0 +1,119 @@
+#include "plan/plan.h"
+
+#include "base/mapped_file.h"
+
+namespace ingot {
+namespace {
+
+// Constants below this stay: shape inference reads small ones at bind time.
+constexpr size_t kReleaseBytesMin = 16384;
+
+std::string node_label(const Graph& g, const Node& n) {
+  if (!n.name.empty()) return fmt::format("{} '{}'", op_name(n.op), n.name);
+  return fmt::format("{} making '{}'", op_name(n.op), n.outputs.empty() ? "nothing" : g.value(n.outputs[0]).name);
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Plan>> compile(Graph graph, const CompileOptions& options) {
+  auto plan = std::make_shared<Plan>();
+  graph.remove_dead();
+  plan->graph_ = std::move(graph);
+  INGOT_TRY(plan->select_kernels(options));
+  if (!options.keep_constants) plan->release_consumed();
+  plan->find_roots();
+  return plan;
+}
+
+Result<void> Plan::select_kernels(const CompileOptions& options) {
+  std::string unsupported;
+  for (NodeId id : graph_.order()) {
+    const Node& n = graph_.node(id);
+    const NodeView view{graph_, n};
+    Step step{.node = id};
+    const int flags = op_schema(n.op).flags;
+    if (flags & kOpView) {
+      step.backend = "view";
+      steps_.push_back(std::move(step));
+      continue;
+    }
+    if (flags & kOpControl) {
+      step.backend = "runtime";
+      for (const auto& [key, sub] : n.subgraphs) step.subplans.push_back(INGOT_TRY(compile(*sub, options)));
+      steps_.push_back(std::move(step));
+      continue;
+    }
+    const Backend* chosen = nullptr;
+    for (const Backend* b : options.backends) {
+      Support s = b->supports(view);
+      if (s.ok) {
+        chosen = b;
+        break;
+      }
+      step.why += fmt::format("{}{}: {}", step.why.empty() ? "" : "; ", b->name(), s.reason);
+    }
+    if (!chosen) {
+      unsupported += fmt::format("\n  {}: {}", node_label(graph_, n), step.why);
+      continue;
+    }
+    auto kernel = chosen->prepare(view, *options.pool);
+    if (!kernel) return std::unexpected(kernel.error().with_context(fmt::format("[plan] {}", node_label(graph_, n))));
+    step.kernel = std::move(*kernel);
+    step.backend = chosen->name();
+    prepared_bytes_ += step.kernel.prepared_bytes;
+    steps_.push_back(std::move(step));
+  }
+  if (!unsupported.empty()) return unimplemented("[plan] no backend runs these nodes:{}", unsupported);
+  return {};
+}
+
+// Drops the bytes of constants that every reader has packed: heap memory is freed, pages of a file are unmapped.
+void Plan::release_consumed() {
+  std::vector<char> read(graph_.num_values(), 0), consumed(graph_.num_values(), 0);
+  for (const Step& s : steps_) {
+    const Node& n = graph_.node(s.node);
+    for (size_t i = 0; i < n.inputs.size(); ++i) {
+      if (n.inputs[i] == kNoValue) continue;
+      const bool packed = i < 32 && (s.kernel.consumed_inputs >> i & 1);
+      (packed ? consumed : read)[static_cast<size_t>(n.inputs[i])] = 1;
+    }
+  }
+  for (ValueId v : graph_.outputs()) read[static_cast<size_t>(v)] = 1;
+  for (size_t i = 0; i < graph_.num_values(); ++i) {
+    Value& value = graph_.value(ValueId{static_cast<int32_t>(i)});
+    if (value.kind != ValueKind::kConstant || !value.constant.defined()) continue;
+    const size_t bytes = value.constant.view().num_bytes();
+    if (value.file_backed && consumed[i]) drop_mapped_pages(value.constant.view().data, bytes);
+    if (consumed[i] && !read[i] && bytes >= kReleaseBytesMin)
+      value.constant = Tensor();
+    else if (!value.file_backed || read[i])
+      constant_bytes_ += bytes;
+  }
+}
+
+void Plan::find_roots() {
+  roots_.resize(graph_.num_values());
+  for (size_t i = 0; i < roots_.size(); ++i) roots_[i] = ValueId{static_cast<int32_t>(i)};
+  for (NodeId id : graph_.order()) {
+    const Node& n = graph_.node(id);
+    if (op_schema(n.op).flags & kOpView) roots_[static_cast<size_t>(n.outputs[0])] = root(n.inputs[0]);
+  }
+}
+
+std::string describe(const Plan& plan, bool why) {
+  const Graph& g = plan.graph();
+  std::string out;
+  for (const Step& s : plan.steps()) {
+    const Node& n = g.node(s.node);
+    out += fmt::format("{:<28} {:<34} {:<8}", op_name(n.op), s.kernel.run ? s.kernel.name : "-", s.backend);
+    for (ValueId v : n.inputs) out += v == kNoValue ? " _" : " " + g.value(v).type.to_string();
+    out += " ->";
+    for (ValueId v : n.outputs) out += " " + g.value(v).type.to_string();
+    if (!n.name.empty()) out += "  @" + n.name;
+    if (why && !s.why.empty()) out += "\n    why: " + s.why;
+    out += '\n';
+  }
+  return out;
+}
+
+}  // namespace ingot

@@ -1,0 +1,62 @@
+// A plan: a graph compiled for this machine. Which kernel runs each node and why, weights packed.
+//
+// compile() runs the passes, chooses for every node the first backend that supports it, and lets it prepare.
+// The plan is immutable and serves any number of sessions; sizes are bound per input shape (binding.h).
+// Ownership: the plan owns the graph, packed weights and the constants still needed. Thread-safety: immutable.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backends/backend.h"
+#include "ir/graph.h"
+
+namespace ingot {
+
+class Plan;
+
+struct Step {
+  NodeId node;
+  Kernel kernel;  // run is null for views and control flow, which the executor runs
+  std::string_view backend;
+  std::string why;  // reasons of the backends that declined, "" if the first one took it
+  std::vector<std::shared_ptr<const Plan>> subplans;  // in the order of Node::subgraphs
+};
+
+struct CompileOptions {
+  std::vector<const Backend*> backends;  // best first
+  ThreadPool* pool = nullptr;            // packs weights; required
+  // Keep the bytes of constants whose kernels hold a packed copy (for inspection only).
+  bool keep_constants = false;
+};
+
+class Plan {
+ public:
+  const Graph& graph() const { return graph_; }
+  const std::vector<Step>& steps() const { return steps_; }
+  // The value whose memory `v` shares through view ops (Reshape); `v` itself if none.
+  ValueId root(ValueId v) const { return roots_[static_cast<size_t>(v)]; }
+  size_t prepared_bytes() const { return prepared_bytes_; }
+  size_t constant_bytes() const { return constant_bytes_; }
+
+ private:
+  friend Result<std::shared_ptr<const Plan>> compile(Graph graph, const CompileOptions& options);
+  Result<void> select_kernels(const CompileOptions& options);
+  void release_consumed();
+  void find_roots();
+
+  Graph graph_;
+  std::vector<Step> steps_;
+  std::vector<ValueId> roots_;
+  size_t prepared_bytes_ = 0;
+  size_t constant_bytes_ = 0;
+};
+
+// Errors: kUnimplemented naming every node that no backend supports, with their reasons; what prepare() says.
+Result<std::shared_ptr<const Plan>> compile(Graph graph, const CompileOptions& options);
+
+// One line a step: op, kernel, backend, operand types; with `why`, the reasons of backends that declined.
+std::string describe(const Plan& plan, bool why);
+
+}  // namespace ingot

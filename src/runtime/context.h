@@ -1,0 +1,88 @@
+// One execution of a plan: its memory, and the walk over the steps by all threads.
+//
+// A context is bound to input shapes (bindings are cached), holds the arena and the values whose size only the
+// data can tell, and runs nested plans (If) with the same threads. Memory is kept from run to run, so a run with
+// shapes seen before allocates nothing unless data-dependent sizes grow.
+// Thread-safety: one run at a time.
+#pragma once
+
+#include <atomic>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "plan/binding.h"
+#include "plan/plan.h"
+#include "tensor/tensor.h"
+
+namespace ingot {
+
+// Nanoseconds a step took in one run.
+struct StepTime {
+  const Plan* plan;
+  size_t step;
+  int64_t nanoseconds;
+};
+
+class ExecutionContext {
+ public:
+  ExecutionContext(std::shared_ptr<const Plan> plan, ThreadPool& pool);
+  ~ExecutionContext();
+
+  // Fixes shapes and addresses for the next run. states: memory of the session, may be empty.
+  Result<void> bind_inputs(std::span<const TensorView> inputs, std::span<const TensorRef> states);
+  // Runs it with all threads of the pool. Errors: what a kernel reported.
+  Result<void> run(std::vector<StepTime>* profile = nullptr);
+  // Valid until the next bind_inputs().
+  TensorView output(size_t i) const { return views_[static_cast<size_t>(plan_->graph().outputs()[i])]; }
+  size_t arena_bytes() const { return arena_bytes_; }
+
+ private:
+  struct StepState;
+
+  // The part of run() that every thread walks.
+  void walk(int thread, int num_threads, std::vector<StepTime>* profile);
+  void run_step(size_t index, int thread, int num_threads);
+  void run_kernel(size_t index, const BoundStep& b, int thread, int num_threads, bool parallel);
+  bool prepare_dynamic(size_t index);
+  void run_control(size_t index, int thread, int num_threads);
+  Result<void> size_outputs(size_t index);
+  void refresh_inputs(size_t index);
+  Result<std::shared_ptr<const Binding>> find_binding(std::span<const Shape> inputs, std::span<const Shape> states);
+  void place_values();
+  void place_steps();
+  std::byte* dynamic_memory(ValueId v, size_t bytes);
+  void record_failure(size_t step, Status status);
+
+  static void hook_barrier(void* owner);
+  static void hook_allocate(void* owner, int output, const Shape& shape);
+  static void hook_fail(void* owner, Status status);
+
+  std::shared_ptr<const Plan> plan_;
+  ThreadPool& pool_;
+  std::shared_ptr<const Binding> binding_;
+  struct CachedBinding {
+    std::vector<Shape> shapes;
+    std::shared_ptr<const Binding> binding;
+  };
+  std::list<CachedBinding> bindings_;  // most recent first
+
+  std::shared_ptr<std::byte> arena_;
+  size_t arena_bytes_ = 0;
+  std::vector<TensorRef> views_;  // by ValueId; constants and inputs are never written through theirs
+  std::vector<StepState> steps_;  // as Binding::steps
+  struct Dynamic {
+    std::shared_ptr<void> memory;
+    size_t bytes = 0;
+    Tensor strings;
+  };
+  std::vector<Dynamic> dynamic_;                                        // by ValueId
+  std::vector<std::vector<std::unique_ptr<ExecutionContext>>> nested_;  // by plan step, by subgraph
+
+  std::mutex failure_mutex_;
+  std::atomic<size_t> failed_step_;  // the first binding step that failed
+  Status failure_{Code::kUnknown, ""};
+};
+
+}  // namespace ingot

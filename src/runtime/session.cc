@@ -1,0 +1,73 @@
+#include "runtime/session.h"
+
+#include <sys/mman.h>
+
+namespace ingot {
+namespace {
+
+// Zero pages that the kernel hands out on first touch: a state costs memory only where it was written.
+std::shared_ptr<void> reserve_zeroed(size_t bytes) {
+  void* p = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (p == MAP_FAILED) return nullptr;
+  return {p, [bytes](void* q) { ::munmap(q, bytes); }};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Session>> Session::create(Graph graph, SessionOptions options) {
+  INGOT_CHECK(options.pool != nullptr);
+  auto plan = INGOT_TRY(compile(std::move(graph), {.backends = options.backends, .pool = options.pool.get()}));
+  std::unique_ptr<Session> session(new Session(std::move(plan), std::move(options)));
+  INGOT_TRY(session->allocate_states());
+  return session;
+}
+
+Result<void> Session::allocate_states() {
+  for (ValueId v : graph().states()) {
+    const Value& value = graph().value(v);
+    Shape shape;
+    for (const Dim& d : *value.type.dims) {
+      if (d.is_const()) {
+        shape.push_back(d.value());
+        continue;
+      }
+      const auto it = options_.state_symbols.find(d.to_string());
+      if (it == options_.state_symbols.end())
+        return invalid("[run] state '{}' has type {}, but no size is given for '{}'", value.name,
+                       value.type.to_string(), d.to_string());
+      shape.push_back(it->second);
+    }
+    TensorRef state{value.type.dtype, shape, nullptr};
+    const size_t bytes = std::max<size_t>(state.num_bytes(), 1);
+    state_memory_.push_back(reserve_zeroed(bytes));
+    if (!state_memory_.back())
+      return error(Code::kResourceExhausted, "[run] cannot reserve {} bytes for state '{}'", bytes, value.name);
+    state.data = state_memory_.back().get();
+    states_.push_back(state);
+    state_bytes_ += bytes;
+  }
+  return {};
+}
+
+Result<Session::Outputs> Session::run(std::span<const TensorView> inputs, Profile* profile) {
+  std::unique_ptr<ExecutionContext> context;
+  {
+    std::lock_guard lock(mutex_);
+    if (!idle_.empty()) {
+      context = std::move(idle_.back());
+      idle_.pop_back();
+    }
+  }
+  if (!context) context = std::make_unique<ExecutionContext>(plan_, *options_.pool);
+  Outputs outputs(*this, std::move(context));
+  INGOT_TRY(outputs.context_->bind_inputs(inputs, states_));
+  INGOT_TRY(outputs.context_->run(profile ? &profile->steps : nullptr));
+  return outputs;
+}
+
+void Session::give_back(std::unique_ptr<ExecutionContext> context) {
+  std::lock_guard lock(mutex_);
+  idle_.push_back(std::move(context));
+}
+
+}  // namespace ingot

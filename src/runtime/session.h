@@ -1,0 +1,75 @@
+// A session: a compiled plan, the memory it runs in, and its states (KV caches).
+//
+// run() takes the graph's inputs in order and returns its outputs as views, valid while the returned Outputs
+// lives. A session without states may be run from several threads at once: each run leases a context of its own.
+// With states, the caller runs one at a time. The session does not know what kind of model it runs.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "plan/plan.h"
+#include "runtime/context.h"
+
+namespace ingot {
+
+struct SessionOptions {
+  std::shared_ptr<ThreadPool> pool;              // required
+  std::vector<const Backend*> backends;          // best first
+  std::map<std::string, int64_t> state_symbols;  // sizes of the symbols in state types: {"pages", 512}
+  std::vector<std::string> disabled_passes;
+};
+
+struct Profile {
+  std::vector<StepTime> steps;
+};
+
+class Session {
+ public:
+  // The results of one run; gives its context back when destroyed.
+  class Outputs {
+   public:
+    Outputs(Session& session, std::unique_ptr<ExecutionContext> context)
+        : session_(&session), context_(std::move(context)) {}
+    Outputs(Outputs&&) = default;
+    Outputs& operator=(Outputs&&) = default;
+    ~Outputs() {
+      if (context_) session_->give_back(std::move(context_));
+    }
+    TensorView operator[](size_t i) const { return context_->output(i); }
+
+   private:
+    friend class Session;
+    Session* session_;
+    std::unique_ptr<ExecutionContext> context_;
+  };
+
+  static Result<std::unique_ptr<Session>> create(Graph graph, SessionOptions options);
+
+  const Graph& graph() const { return plan_->graph(); }
+  const Plan& plan() const { return *plan_; }
+  ThreadPool& pool() const { return *options_.pool; }
+  size_t state_bytes() const { return state_bytes_; }
+
+  // Errors: kInvalidArgument for inputs that do not fit, and what a kernel reports about the data.
+  Result<Outputs> run(std::span<const TensorView> inputs, Profile* profile = nullptr);
+
+ private:
+  Session(std::shared_ptr<const Plan> plan, SessionOptions options)
+      : plan_(std::move(plan)), options_(std::move(options)) {}
+  Result<void> allocate_states();
+  void give_back(std::unique_ptr<ExecutionContext> context);
+
+  std::shared_ptr<const Plan> plan_;
+  SessionOptions options_;
+  std::vector<TensorRef> states_;
+  std::vector<std::shared_ptr<void>> state_memory_;
+  size_t state_bytes_ = 0;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<ExecutionContext>> idle_;
+};
+
+}  // namespace ingot
