@@ -17,6 +17,9 @@ inline constexpr uint64_t kSplitFilesMax = 4096;
 inline constexpr uint64_t kJsonBytesMax = 512u << 20;
 inline constexpr int kJsonDepthMax = 64;
 inline constexpr int64_t kTensorElementsMax = int64_t{1} << 46;
+inline constexpr uint64_t kTensorAlignmentMax = 1u << 20;
+inline constexpr uint64_t kSafetensorsHeaderBytesMax = 100'000'000;  // the format's own limit
+inline constexpr uint64_t kFlatKeyBytesMax = 64u << 20;              // all keys of one flattened JSON document
 
 // tensors
 inline constexpr int kRankMax = 8;

@@ -2,8 +2,10 @@
 //
 // GGUF gives its metadata keys and tensor names as they are written in the file. A Hugging Face folder
 // gives config.json flattened with dots ("rope_scaling.factor") under "config.", generation_config.json
-// under "generation_config.", tokenizer_config.json under "tokenizer_config."; its small text files whole
-// in `files`. What the names mean is for models/ and text/ to say.
+// under "generation_config.", tokenizer_config.json under "tokenizer_config.", __metadata__ under
+// "safetensors."; its text files whole through file(). An array of scalars of one kind is a vector (an
+// empty one has any element type); every other array is flattened by index ("a.0.b"); null is skipped.
+// What the names mean is for models/ and text/ to say.
 // Ownership: every view lives as long as the Source. Thread-safety: const after open.
 #pragma once
 
@@ -41,6 +43,8 @@ class Source {
   virtual ~Source() = default;
 
   virtual SourceKind kind() const = 0;
+  // For people: "GGUF v3".
+  virtual std::string format() const { return kind() == SourceKind::kGguf ? "GGUF" : "Hugging Face"; }
   virtual const std::vector<std::string>& paths() const = 0;
   // In the file's order.
   virtual const std::vector<std::pair<std::string_view, MetaValue>>& metadata() const = 0;

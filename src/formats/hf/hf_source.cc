@@ -1,0 +1,124 @@
+#include "formats/hf/hf_source.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <map>
+
+#include "base/limits.h"
+#include "base/mapped_file.h"
+#include "formats/hf/flatten_json.h"
+#include "formats/hf/hf_weights.h"
+#include "formats/json.h"
+
+namespace ingot {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kTexts[] = {
+    "config.json",         "generation_config.json", "tokenizer_config.json",   "tokenizer.json",
+    "chat_template.jinja", "chat_template.json",     "special_tokens_map.json", "added_tokens.json",
+    "vocab.json",          "merges.txt",
+};
+constexpr auto kTemplateFolder = "additional_chat_templates";
+constexpr std::string_view kFlattened[] = {"config", "generation_config", "tokenizer_config"};
+
+using Texts = std::map<std::string, std::shared_ptr<const MappedFile>, std::less<>>;
+
+class HfSource final : public Source {
+ public:
+  HfSource(Texts texts, HfWeights weights, TextArena arena, Metadata metadata)
+      : texts_(std::move(texts)), weights_(std::move(weights)), arena_(std::move(arena)), metadata_(std::move(metadata)) {
+    for (const auto& shard : weights_.shards) paths_.push_back(shard.map->path());
+    build_index();
+  }
+
+  SourceKind kind() const override { return SourceKind::kHuggingFace; }
+  std::string format() const override { return "Hugging Face folder, safetensors"; }
+  const std::vector<std::string>& paths() const override { return paths_; }
+  const std::vector<std::pair<std::string_view, MetaValue>>& metadata() const override { return metadata_; }
+  const std::vector<SourceTensor>& tensors() const override { return weights_.tensors; }
+  std::string_view file(std::string_view name) const override {
+    const auto it = texts_.find(name);
+    if (it == texts_.end()) return {};
+    const auto bytes = it->second->bytes();
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
+  void release(const SourceTensor& tensor) const override {
+    weights_.shards[static_cast<size_t>(tensor.file)].map->release(tensor.offset, tensor.view.num_bytes());
+  }
+
+ private:
+  Texts texts_;
+  HfWeights weights_;
+  TextArena arena_;  // owns the metadata's text
+  Metadata metadata_;
+  std::vector<std::string> paths_;
+};
+
+Result<void> map_text(const fs::path& folder, const std::string& name, Texts& texts) {
+  std::error_code ec;
+  if (!fs::exists(folder / name, ec)) return {};
+  auto map = INGOT_TRY(MappedFile::open(folder / name));
+  if (map->bytes().size() > limits::kJsonBytesMax)
+    return error(Code::kResourceExhausted, "[hf] '{}': {} bytes, the limit for a text is {}", map->path(),
+                 map->bytes().size(), limits::kJsonBytesMax);
+  texts.emplace(name, std::move(map));
+  return {};
+}
+
+Result<Texts> map_texts(const fs::path& folder) {
+  Texts texts;
+  for (const std::string_view name : kTexts) INGOT_TRY(map_text(folder, std::string(name), texts));
+  std::error_code ec;
+  for (const auto& entry : fs::directory_iterator(folder / kTemplateFolder, ec)) {
+    if (entry.path().extension() != ".jinja") continue;
+    if (texts.size() >= limits::kSplitFilesMax)
+      return error(Code::kResourceExhausted, "[hf] '{}': more than {} files", (folder / kTemplateFolder).string(),
+                   limits::kSplitFilesMax);
+    INGOT_TRY(map_text(folder, fmt::format("{}/{}", kTemplateFolder, entry.path().filename().string()), texts));
+  }
+  return texts;
+}
+
+// config.json under "config.", and so on.
+Result<void> flatten_texts(const Texts& texts, TextArena& arena, Metadata& out) {
+  for (const std::string_view stem : kFlattened) {
+    const auto it = texts.find(fmt::format("{}.json", stem));
+    if (it == texts.end()) continue;
+    const auto bytes = it->second->bytes();
+    const std::string what = fmt::format("[hf] '{}'", it->second->path());
+    const auto root =
+        INGOT_TRY(parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, what));
+    INGOT_TRY(flatten_json(root, stem, what, arena, out));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Source>> open_hf(const std::string& path) {
+  std::error_code ec;
+  const bool is_folder = fs::is_directory(path, ec);
+  const fs::path wanted = is_folder ? fs::path() : fs::path(path);
+  const fs::path folder = is_folder ? fs::path(path) : (wanted.has_parent_path() ? wanted.parent_path() : fs::path("."));
+  // The weights first: a folder of something else is told apart by them.
+  HfWeights weights = INGOT_TRY(open_hf_weights(folder, wanted));
+  Texts texts = INGOT_TRY(map_texts(folder));
+  if (!texts.contains("config.json"))
+    return not_found("[hf] '{}': config.json is missing: download it too, it says how the weights are used",
+                     folder.string());
+  TextArena arena;
+  Metadata metadata;
+  INGOT_TRY(flatten_texts(texts, arena, metadata));
+  for (const auto& shard : weights.shards)
+    for (const auto& [key, value] : shard.file.metadata) {
+      const std::string_view kept_key = arena.emplace_back(fmt::format("safetensors.{}", key));
+      const std::string_view kept_value = arena.emplace_back(value);
+      metadata.emplace_back(kept_key, kept_value);
+    }
+  return std::make_shared<const HfSource>(std::move(texts), std::move(weights), std::move(arena), std::move(metadata));
+}
+
+}  // namespace ingot

@@ -1,0 +1,18 @@
+// Foreign text made safe to show: names, keys and strings of a file may hold any bytes.
+// Feeds every message of formats/ and the tables of `ingot inspect`. Thread-safety: pure functions.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace ingot {
+
+// Control characters, backslashes and invalid UTF-8 become escapes (\n, \x1b); what would pass `bytes_max`
+// is cut between code points and ends in "…".
+std::string printable(std::string_view text, size_t bytes_max = 120);
+
+// Each byte that is not part of valid UTF-8 becomes U+FFFD.
+std::string valid_utf8(std::string_view text);
+
+}  // namespace ingot
