@@ -1,0 +1,46 @@
+// What the searching encoders (K types, IQ4_NL) share: inputs brought to a common size, so that sums of
+// squares neither overflow nor vanish, and the rounding that vectorizes. Private to src/tensor/blocks/.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "tensor/half.h"
+
+namespace ingot::blocks {
+
+// To the nearest integer, |v| < 2^22: adding 1.5 * 2^23 leaves no bits for a fraction.
+inline float round_small(float v) {
+  constexpr float kMagic = 12582912.0f;
+  return (v + kMagic) - kMagic;
+}
+
+// N elements scaled by a power of two so that the largest magnitude is in [4, 8), and their weights.
+template <int N>
+struct Prepared {
+  alignas(64) float x[N];
+  alignas(64) float w[N];
+  float unit;  // original = x * unit; 0 if every element is too small for a binary16 scale
+
+  // A scale of the prepared elements as it will be stored (nearest binary16, saturated), and as it will act.
+  uint16_t stored(float scale) const { return float_to_half(std::clamp(scale * unit, -65504.0f, 65504.0f)); }
+  float acting(uint16_t bits) const { return half_to_float(bits) / unit; }
+};
+
+template <int N>
+void prepare(const float* x, const float* importance, Prepared<N>& p) {
+  float largest = 0, heaviest = 0;
+#pragma omp simd reduction(max : largest)
+  for (int i = 0; i < N; ++i) largest = std::max(largest, std::fabs(x[i]));
+  int exponent = 0;
+  std::frexp(largest, &exponent);
+  p.unit = largest < 0x1p-25f ? 0 : std::ldexp(1.0f, exponent - 3);
+  const float inverse = p.unit > 0 ? 1 / p.unit : 0;
+  for (int i = 0; i < N; ++i) p.x[i] = x[i] * inverse;
+  for (int i = 0; importance && i < N; ++i) heaviest = std::max(heaviest, importance[i]);
+  // The floor keeps elements without importance from running away.
+  const float per_weight = heaviest > 0x1p-100f ? 1 / heaviest : 0;
+  for (int i = 0; i < N; ++i) p.w[i] = per_weight > 0 ? std::max(importance[i] * per_weight, 1e-5f) : 1.0f;
+}
+
+}  // namespace ingot::blocks
