@@ -35,6 +35,21 @@ inline constexpr size_t kPromptBytesMax = 256u << 20;
 inline constexpr int kSubgraphDepthMax = 32;
 inline constexpr int64_t kGraphNodesMax = 4 << 20;
 
+// sampling
+inline constexpr size_t kDryBreakersMax = 64;
+inline constexpr size_t kDryBreakerBytesMax = 40;
+inline constexpr size_t kDryBreakerTokensMax = 20;
+inline constexpr size_t kLogitBiasMax = 1 << 20;
+inline constexpr int kTopLogprobsMax = 1024;
+inline constexpr size_t kStopStringsMax = 256;
+inline constexpr size_t kStopBytesMax = 4096;
+
+// hub
+inline constexpr size_t kHubAnswerBytesMax = 64u << 20;
+inline constexpr size_t kHubFilesMax = 10'000;
+inline constexpr int kHubRedirectsMax = 10;
+inline constexpr int kHubPagesMax = 1000;
+
 // machine
 inline constexpr int kThreadsMax = 1024;
 
