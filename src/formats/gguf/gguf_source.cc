@@ -43,9 +43,6 @@ class GgufSource final : public Source {
   const std::vector<std::pair<std::string_view, MetaValue>>& metadata() const override { return metadata_; }
   const std::vector<SourceTensor>& tensors() const override { return tensors_; }
   std::string_view file(std::string_view) const override { return {}; }
-  void release(const SourceTensor& tensor) const override {
-    parts_[static_cast<size_t>(tensor.file)].map->release(tensor.offset, tensor.view.num_bytes());
-  }
 
  private:
   std::vector<Part> parts_;

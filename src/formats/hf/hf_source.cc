@@ -45,9 +45,6 @@ class HfSource final : public Source {
     const auto bytes = it->second->bytes();
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }
-  void release(const SourceTensor& tensor) const override {
-    weights_.shards[static_cast<size_t>(tensor.file)].map->release(tensor.offset, tensor.view.num_bytes());
-  }
 
  private:
   Texts texts_;
