@@ -1,0 +1,84 @@
+// Every architecture against transformers' float32 logits (tests/goldens/models, made by make_models.py), from the
+// Hugging Face folder and from the GGUF of the same weights, in one prompt and in chunks.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <sstream>
+
+#include "backends/ref/ref.h"
+#include "llm/model_runner.h"
+
+namespace ingot {
+namespace {
+
+// [rows, columns] f32 of a version 1 .npy file.
+std::vector<float> read_npy(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string all((std::istreambuf_iterator<char>(in)), {});
+  if (all.size() < 10) return {};
+  const size_t start = 10 + static_cast<uint8_t>(all[8]) + 256 * static_cast<uint8_t>(all[9]);
+  std::vector<float> out((all.size() - start) / 4);
+  std::memcpy(out.data(), all.data() + start, out.size() * 4);
+  return out;
+}
+
+std::vector<int32_t> read_tokens(const std::string& path) {
+  std::ifstream in(path);
+  std::string text((std::istreambuf_iterator<char>(in)), {});
+  std::vector<int32_t> out;
+  std::istringstream list(text.substr(text.find('[') + 1));
+  for (int32_t id; list >> id;) {
+    out.push_back(id);
+    list.ignore(1);
+  }
+  return out;
+}
+
+double relative_l2(std::span<const float> got, std::span<const float> want) {
+  double difference = 0, norm = 0;
+  for (size_t i = 0; i < want.size(); ++i) {
+    difference += std::pow(static_cast<double>(got[i]) - want[i], 2);
+    norm += std::pow(static_cast<double>(want[i]), 2);
+  }
+  return std::sqrt(difference / norm);
+}
+
+class ModelGolden : public testing::TestWithParam<std::tuple<std::string, bool>> {};
+
+TEST_P(ModelGolden, gives_the_logits_of_transformers) {
+  const auto [name, gguf] = GetParam();
+  const std::string folder = INGOT_SOURCE_DIR "/tests/goldens/models/" + name;
+  auto source = open_source(gguf ? folder + "/model.gguf" : folder);
+  ASSERT_TRUE(source) << source.error().message();
+  auto runner = ModelRunner::create(
+      *source, {.pool = std::make_shared<ThreadPool>(1), .backends = {&ref_backend()}, .kv_dtype = DType::kF32});
+  ASSERT_TRUE(runner) << runner.error().message();
+  const std::vector<float> want = read_npy(folder + "/logits.npy");
+  const std::vector<int32_t> tokens = read_tokens(folder + "/tokens.json");
+  ASSERT_EQ(want.size(), tokens.size() * static_cast<size_t>((*runner)->vocab()));
+  for (int64_t chunk : {64, 7}) {
+    const SeqId seq = (*runner)->add_sequence();
+    std::vector<float> got;
+    for (size_t at = 0; at < tokens.size(); at += static_cast<size_t>(chunk)) {
+      const auto part = std::span(tokens).subspan(at, std::min(static_cast<size_t>(chunk), tokens.size() - at));
+      auto logits = (*runner)->step(std::vector<Chunk>{{seq, part, static_cast<int>(part.size())}});
+      ASSERT_TRUE(logits) << logits.error().message();
+      got.insert(got.end(), logits->as<float>(), logits->as<float>() + logits->num_elements());
+    }
+    (*runner)->remove_sequence(seq);
+    ASSERT_EQ(got.size(), want.size());
+    EXPECT_LT(relative_l2(got, want), 1e-4) << "in chunks of " << chunk;
+  }
+  EXPECT_EQ((*runner)->pages().num_free(), (*runner)->pages().num_pages());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , ModelGolden,
+    testing::Combine(testing::Values("gemma2", "gemma3", "gpt2", "llama", "llama3", "llama_linear_bias", "mistral",
+                                     "phi3", "phi3_longrope", "qwen2", "qwen3", "qwen3_yarn"),
+                     testing::Bool()),
+    [](const auto& p) { return std::get<0>(p.param) + (std::get<1>(p.param) ? "_gguf" : "_hugging_face"); });
+
+}  // namespace
+}  // namespace ingot

@@ -1,0 +1,83 @@
+// Runs a language model's graph over ragged batches of sequences with a paged KV cache.
+//
+// The runner owns the session, the pages and what each sequence has in the cache; it knows tokens, not text, and
+// decides nothing: which sequences run in a step is the caller's choice. Thread-safety: one thread at a time.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "llm/kv_pages.h"
+#include "models/model.h"
+#include "runtime/session.h"
+
+namespace ingot {
+
+enum class SeqId : int32_t {};
+
+struct RunnerOptions {
+  std::shared_ptr<ThreadPool> pool;
+  std::vector<const Backend*> backends;  // best first
+  DType kv_dtype = DType::kF16;
+  int64_t page_tokens = 16;
+  int64_t context = 0;    // longest sequence; 0 = what the model was trained for
+  int64_t kv_tokens = 0;  // room in the cache over all sequences; 0 = one full context
+};
+
+// One sequence's part of a step.
+struct Chunk {
+  SeqId seq;
+  std::span<const int32_t> tokens;  // appended to what the sequence has in the cache; at least one
+  int logits = 1;                   // how many of the last tokens' logits are wanted, 0 = none
+};
+
+class ModelRunner {
+ public:
+  static Result<std::unique_ptr<ModelRunner>> create(std::shared_ptr<const Source> source,
+                                                     const RunnerOptions& options);
+
+  SeqId add_sequence();
+  // A sequence that starts with the first `length` tokens of another, sharing its whole pages.
+  Result<SeqId> fork(SeqId from, int64_t length);
+  void remove_sequence(SeqId seq);
+  // Forgets what is past `length`. length <= length(seq).
+  void truncate(SeqId seq, int64_t length);
+  int64_t length(SeqId seq) const { return static_cast<int64_t>(at(seq).length); }
+
+  // Runs one step. Returns the wanted logits, [sum of Chunk::logits, V], in order; valid until the next step.
+  // Errors: kResourceExhausted when pages lack (nothing ran, nothing changed), kOutOfRange past the context,
+  // kInvalidArgument for a token id outside the vocabulary.
+  Result<TensorView> step(std::span<const Chunk> chunks, Profile* profile = nullptr);
+
+  const ModelConfig& config() const { return config_; }
+  int64_t context() const { return context_; }
+  int64_t vocab() const { return config_.vocab; }
+  const Session& session() const { return *session_; }
+  const KvPages& pages() const { return pages_; }
+
+ private:
+  struct Sequence {
+    bool live = false;
+    int64_t length = 0;
+    std::vector<int32_t> pages;
+  };
+  ModelRunner(ModelConfig config, std::unique_ptr<Session> session, const RunnerOptions& options, int64_t num_pages);
+  const Sequence& at(SeqId s) const { return sequences_[static_cast<size_t>(s)]; }
+  Sequence& at(SeqId s) { return sequences_[static_cast<size_t>(s)]; }
+  Result<void> check(std::span<const Chunk> chunks) const;
+  Result<void> reserve(std::span<const Chunk> chunks);
+  void fill_inputs(std::span<const Chunk> chunks);
+
+  ModelConfig config_;
+  std::unique_ptr<Session> session_;
+  KvPages pages_;
+  int64_t context_;
+  std::vector<Sequence> sequences_;
+  std::unique_ptr<Session::Outputs> outputs_;
+  // The step's inputs, kept between steps.
+  std::vector<int32_t> token_ids_, positions_, query_start_, context_len_, block_table_, logit_rows_;
+  int64_t table_width_ = 0;
+};
+
+}  // namespace ingot
