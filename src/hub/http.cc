@@ -15,7 +15,7 @@ namespace {
 
 constexpr long kConnectTimeoutS = 15;
 constexpr long kStallTimeoutS = 60;
-constexpr size_t kErrorTextBytesMax = 2048;
+constexpr size_t kErrorBodyBytesMax = 1 << 20;  // read so that the connection can be used again
 constexpr size_t kHeaderBytesMax = 8192;
 
 std::string lower(std::string_view s) {
@@ -47,6 +47,7 @@ struct Hop {
   const HttpClient::Sink& sink;
   HttpHead head;
   bool begun = false;
+  size_t skipped = 0;  // of the body of an answer that is no success
   std::optional<Status> failure = std::nullopt;
 
   bool begin() {
@@ -83,9 +84,8 @@ size_t on_header(char* data, size_t, size_t size, void* user) {
 size_t on_body(char* data, size_t, size_t size, void* user) {
   Hop& hop = *static_cast<Hop*>(user);
   if (hop.head.status < 200 || hop.head.status >= 300) {
-    const size_t room = kErrorTextBytesMax - std::min(kErrorTextBytesMax, hop.head.error_text.size());
-    hop.head.error_text.append(data, std::min(size, room));
-    return size;
+    hop.skipped += size;
+    return hop.skipped <= kErrorBodyBytesMax ? size : 0;
   }
   if (!hop.begin()) return 0;
   const auto r = hop.sink.write({data, size});
@@ -141,7 +141,8 @@ Result<HttpHead> HttpClient::State::hop(const std::string& url, const HttpReques
   const CURLcode code = curl_easy_perform(curl);
   curl_slist_free_all(headers);
   if (hop.failure) return std::unexpected(std::move(*hop.failure));
-  if (code != CURLE_OK) {
+  const bool skipped_enough = code == CURLE_WRITE_ERROR && hop.skipped > kErrorBodyBytesMax;
+  if (code != CURLE_OK && !skipped_enough) {
     const std::string why = reason[0] != 0 ? reason : curl_easy_strerror(code);
     const bool our_address = code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;
     return error(our_address ? Code::kInvalidArgument : Code::kUnavailable, "[hub] GET {}: {}", url,

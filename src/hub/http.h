@@ -32,7 +32,6 @@ struct HttpHead {
   int64_t content_length = -1;  // -1: not said
   int64_t retry_after_s = -1;
   std::string url;              // of the last answer
-  std::string error_text;       // start of the body of an answer that is no success
 };
 
 class HttpClient {
