@@ -149,8 +149,9 @@ def main():
                                (repeating, [[5, 9], [6], [1, 2, 4]]), ([7] * 30, []), ([7] * 30 + [8] + [7] * 5, [[8]]),
                                ([int(t) for t in rng.integers(0, 3, 60)], [[0, 1, 2]]), (list(range(20)), [])):
         for m, base, allowed, n in ((0.8, 1.75, 2, 1000), (2.0, 1.1, 1, 12), (0.5, 3.0, 3, 1000)):
-            case(f"dry {m} {base} {allowed} {n}", [1], history_, breakers, order="dry;top_k", top_k=12, dry_multiplier=m,
-                 dry_base=base, dry_allowed_length=allowed, dry_penalty_last_n=n)
+            case(f"dry {m} {base} {allowed} {n}", [1], history_, breakers, order="dry;top_k", top_k=20,
+                 logit_bias=[[t, 6.0] for t in range(12)], dry_multiplier=m, dry_base=base,
+                 dry_allowed_length=allowed, dry_penalty_last_n=n)
 
     full = "penalties;dry;top_n_sigma;top_k;typ_p;top_p;min_p;xtc;temperature"
     for t, k, p, m, ty, x in ((0.8, 40, 0.95, 0.05, 1.0, 0.0), (1.2, 60, 0.9, 0.02, 0.8, 0.0), (0.7, 0, 0.99, 0.0, 0.95, 1.0)):
