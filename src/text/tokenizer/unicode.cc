@@ -1,0 +1,284 @@
+#include "text/tokenizer/unicode.h"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace ingot::tokenizer {
+namespace {
+
+struct Delta {
+  uint32_t first, last;
+  uint8_t category;
+};
+constexpr Delta kDelta[] = {
+#include "text/tokenizer/unicode_delta.inc"
+};
+
+bool is_control_space(uint32_t cp) { return (cp >= 9 && cp <= 13) || cp == 0x85; }
+
+}  // namespace
+
+uint8_t category_slow(uint32_t cp) {
+  if (is_control_space(cp)) return kCcSpace;
+  const auto* d = std::upper_bound(std::begin(kDelta), std::end(kDelta), cp,
+                                   [](uint32_t c, const Delta& e) { return c < e.first; });
+  if (d != std::begin(kDelta) && cp <= d[-1].last) return d[-1].category;
+  return static_cast<uint8_t>(utf8proc_category(static_cast<utf8proc_int32_t>(cp)));
+}
+
+const uint8_t* class_table() {
+  static const std::vector<uint8_t> table = [] {
+    std::vector<uint8_t> t(kClassTableSize);
+    for (uint32_t cp = 0; cp < kClassTableSize; ++cp)
+      t[cp] = is_control_space(cp) ? kCcSpace
+                                   : static_cast<uint8_t>(utf8proc_category(static_cast<utf8proc_int32_t>(cp)));
+    for (const Delta& d : kDelta)
+      for (uint32_t cp = d.first; cp <= d.last && cp < kClassTableSize; ++cp) t[cp] = d.category;
+    return t;
+  }();
+  return table.data();
+}
+
+bool is_word_char(uint32_t cp) {
+  if (char_class(cp) & (kLetter | kMark | bit(kNd) | bit(kNl) | bit(kPc))) return true;
+  return cp == 0x200C || cp == 0x200D || (cp >= 0x24B6 && cp <= 0x24E9) || (cp >= 0x1F130 && cp <= 0x1F149) ||
+         (cp >= 0x1F150 && cp <= 0x1F169) || (cp >= 0x1F170 && cp <= 0x1F189);
+}
+
+void append_utf8(std::string& out, uint32_t cp) {
+  if (cp < 0x80) {
+    out.push_back(static_cast<char>(cp));
+  } else if (cp < 0x800) {
+    out.push_back(static_cast<char>(0xC0 | cp >> 6));
+    out.push_back(static_cast<char>(0x80 | (cp & 0x3F)));
+  } else if (cp < 0x10000) {
+    out.push_back(static_cast<char>(0xE0 | cp >> 12));
+    out.push_back(static_cast<char>(0x80 | (cp >> 6 & 0x3F)));
+    out.push_back(static_cast<char>(0x80 | (cp & 0x3F)));
+  } else {
+    out.push_back(static_cast<char>(0xF0 | cp >> 18));
+    out.push_back(static_cast<char>(0x80 | (cp >> 12 & 0x3F)));
+    out.push_back(static_cast<char>(0x80 | (cp >> 6 & 0x3F)));
+    out.push_back(static_cast<char>(0x80 | (cp & 0x3F)));
+  }
+}
+
+std::string utf8(uint32_t cp) {
+  std::string s;
+  append_utf8(s, cp);
+  return s;
+}
+
+int check_utf8(const char* p, const char* end, int* bad) {
+  const auto b = [p](int i) { return static_cast<unsigned char>(p[i]); };
+  *bad = 1;
+  if (b(0) < 0x80) return 1;
+  if (b(0) < 0xC2 || b(0) > 0xF4) return 0;
+  const int n = utf8_length(b(0));
+  // The second byte's range rules out overlong forms, surrogates and values above U+10FFFF.
+  const unsigned char low = b(0) == 0xE0 ? 0xA0 : b(0) == 0xF0 ? 0x90 : 0x80;
+  const unsigned char high = b(0) == 0xED ? 0x9F : b(0) == 0xF4 ? 0x8F : 0xBF;
+  for (int i = 1; i < n; ++i) {
+    if (p + i == end) return -1;
+    if (b(i) < (i == 1 ? low : 0x80) || b(i) > (i == 1 ? high : 0xBF)) {
+      *bad = i;
+      return 0;
+    }
+  }
+  return n;
+}
+
+bool is_valid_utf8(std::string_view bytes) {
+  const char* p = bytes.data();
+  const char* const end = p + bytes.size();
+  while (p < end) {
+    uint64_t w;
+    if (end - p >= 8 && (std::memcpy(&w, p, 8), (w & 0x8080808080808080u) == 0)) {
+      p += 8;
+      continue;
+    }
+    int bad;
+    const int n = check_utf8(p, end, &bad);
+    if (n <= 0) return false;
+    p += n;
+  }
+  return true;
+}
+
+std::string replace_invalid_utf8(std::string_view bytes) {
+  std::string out;
+  out.reserve(bytes.size());
+  const char* p = bytes.data();
+  const char* const end = p + bytes.size();
+  while (p < end) {
+    int bad;
+    const int n = check_utf8(p, end, &bad);
+    if (n > 0) {
+      out.append(p, static_cast<size_t>(n));
+      p += n;
+    } else {
+      out.append("\xEF\xBF\xBD");
+      p = n < 0 ? end : p + bad;
+    }
+  }
+  return out;
+}
+
+namespace {
+
+// A code point that no normal form changes, and that ends whatever came before it.
+bool is_inert(uint32_t cp, const utf8proc_property_t& p) {
+  if (cp >= 0x1100 && cp < 0x1200) return false;    // conjoining jamo
+  if (cp >= 0xAC00 && cp <= 0xD7A3) return false;   // Hangul syllables
+  return p.combining_class == 0 && p.decomp_seqindex == UINT16_MAX &&
+         (p.comb_index == UINT16_MAX || p.comb_index < 0x8000);
+}
+
+void normalize_run(const std::vector<uint32_t>& run, int options, std::string& out) {
+  std::vector<utf8proc_int32_t> buffer;
+  buffer.reserve(run.size() * 2);
+  for (uint32_t cp : run) {
+    utf8proc_int32_t parts[32];
+    int boundary = 0;
+    const auto n = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(cp), parts, 32,
+                                           static_cast<utf8proc_option_t>(options), &boundary);
+    for (utf8proc_ssize_t i = 0; i < n && i < 32; ++i) buffer.push_back(parts[i]);
+  }
+  const auto ccc = [](utf8proc_int32_t c) { return utf8proc_get_property(c)->combining_class; };
+  for (size_t i = 0; i < buffer.size();) {
+    if (ccc(buffer[i]) == 0) {
+      ++i;
+      continue;
+    }
+    size_t end = i;
+    while (end < buffer.size() && ccc(buffer[end]) != 0) ++end;
+    std::stable_sort(buffer.begin() + static_cast<ptrdiff_t>(i), buffer.begin() + static_cast<ptrdiff_t>(end),
+                     [&](auto a, auto b) { return ccc(a) < ccc(b); });
+    i = end;
+  }
+  auto size = static_cast<utf8proc_ssize_t>(buffer.size());
+  if (options & UTF8PROC_COMPOSE)
+    size = utf8proc_normalize_utf32(buffer.data(), size, static_cast<utf8proc_option_t>(options));
+  for (utf8proc_ssize_t i = 0; i < size; ++i) append_utf8(out, static_cast<uint32_t>(buffer[static_cast<size_t>(i)]));
+}
+
+}  // namespace
+
+std::string normalize(std::string_view text, NormalForm form) {
+  int options = UTF8PROC_STABLE;
+  options |= form == NormalForm::kNfc || form == NormalForm::kNfkc ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE;
+  if (form == NormalForm::kNfkc || form == NormalForm::kNfkd) options |= UTF8PROC_COMPAT;
+  std::string out;
+  out.reserve(text.size());
+  std::vector<uint32_t> run;
+  size_t begin = 0;  // of what was not yet written
+  size_t last = 0;   // the code point before i: a starter that i may combine with
+  for (size_t i = 0; i < text.size();) {
+    int n;
+    uint32_t cp = decode_utf8(text.data() + i, &n);
+    if (cp < 0xA0 || is_inert(cp, *utf8proc_get_property(static_cast<utf8proc_int32_t>(cp)))) {
+      last = i;
+      i += static_cast<size_t>(n);
+      continue;
+    }
+    out.append(text.substr(begin, last - begin));
+    run.clear();
+    for (size_t j = last; j < text.size(); j += static_cast<size_t>(n)) {
+      cp = decode_utf8(text.data() + j, &n);
+      if (j >= i && is_inert(cp, *utf8proc_get_property(static_cast<utf8proc_int32_t>(cp)))) break;
+      run.push_back(cp);
+      begin = j + static_cast<size_t>(n);
+    }
+    normalize_run(run, options, out);
+    i = last = begin;
+  }
+  out.append(text.substr(begin));
+  return out;
+}
+
+std::string lowercase(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (size_t i = 0; i < text.size();) {
+    int n;
+    const uint32_t cp = decode_utf8(text.data() + i, &n);
+    if (cp < 0x80) {
+      out.push_back(static_cast<char>(cp >= 'A' && cp <= 'Z' ? cp + 32 : cp));
+    } else if (cp == 0x130) {
+      out.append("i\xCC\x87");  // the one code point whose lower case is two
+    } else {
+      append_utf8(out, static_cast<uint32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(cp))));
+    }
+    i += static_cast<size_t>(n);
+  }
+  return out;
+}
+
+size_t grapheme_end(std::string_view text, size_t begin) {
+  int n;
+  auto previous = static_cast<utf8proc_int32_t>(decode_utf8(text.data() + begin, &n));
+  utf8proc_int32_t state = 0;
+  size_t i = begin + static_cast<size_t>(n);
+  while (i < text.size()) {
+    const auto cp = static_cast<utf8proc_int32_t>(decode_utf8(text.data() + i, &n));
+    if (utf8proc_grapheme_break_stateful(previous, cp, &state)) break;
+    previous = cp;
+    i += static_cast<size_t>(n);
+  }
+  return i;
+}
+
+namespace {
+
+struct ByteChars {
+  std::array<uint32_t, 256> chars;
+  std::array<int16_t, 512> bytes;
+  std::vector<std::string> text;
+  ByteChars() : text(256) {
+    bytes.fill(-1);
+    uint32_t next = 256;
+    for (uint32_t b = 0; b < 256; ++b) {
+      const bool printable = (b >= '!' && b <= '~') || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
+      chars[b] = printable ? b : next++;
+      bytes[chars[b]] = static_cast<int16_t>(b);
+      append_utf8(text[b], chars[b]);
+    }
+  }
+};
+const ByteChars& table() {
+  static const ByteChars t;
+  return t;
+}
+
+}  // namespace
+
+const std::vector<std::string>& byte_chars() { return table().text; }
+
+int byte_of_char(uint32_t cp) { return cp < 512 ? table().bytes[cp] : -1; }
+
+std::string to_byte_chars(std::string_view bytes) {
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (unsigned char c : bytes) out += table().text[c];
+  return out;
+}
+
+bool from_byte_chars(std::string_view text, std::string& out) {
+  const size_t before = out.size();
+  for (size_t i = 0; i < text.size();) {
+    int n;
+    const int b = byte_of_char(decode_utf8(text.data() + i, &n));
+    if (b < 0) {
+      out.resize(before);
+      return false;
+    }
+    out.push_back(static_cast<char>(b));
+    i += static_cast<size_t>(n);
+  }
+  return true;
+}
+
+}  // namespace ingot::tokenizer
