@@ -25,12 +25,12 @@ struct Block32Layout {
   constexpr size_t quants_at(int64_t k) const { return align64(static_cast<size_t>(k / 32) * scale_bytes); }
   constexpr size_t tile_bytes(int64_t k) const { return quants_at(k) + static_cast<size_t>(k / 32) * quant_bytes; }
 };
-static constexpr Block32Layout kLayoutQ4_0 = {32, 256};    // d[16] f16
-static constexpr Block32Layout kLayoutQ4_1 = {64, 256};    // d[16], m[16] f16
-static constexpr Block32Layout kLayoutQ5_0 = {32, 320};    // nibbles 4 x 64, then bits 64
+static constexpr Block32Layout kLayoutQ4_0 = {32, 256};  // d[16] f16
+static constexpr Block32Layout kLayoutQ4_1 = {64, 256};  // d[16], m[16] f16
+static constexpr Block32Layout kLayoutQ5_0 = {32, 320};  // nibbles 4 x 64, then bits 64
 static constexpr Block32Layout kLayoutQ5_1 = {64, 320};
-static constexpr Block32Layout kLayoutQ8_0 = {32, 512};    // bytes, q + 128
-static constexpr Block32Layout kLayoutMXFP4 = {16, 256};   // e[16]
+static constexpr Block32Layout kLayoutQ8_0 = {32, 512};   // bytes, q + 128
+static constexpr Block32Layout kLayoutMXFP4 = {16, 256};  // e[16]
 
 // --- types with blocks of 256: a tile is an array of these
 struct TileQ4_K {
@@ -79,8 +79,8 @@ struct Act256 {  // per block of 256
   size_t d_at, neg_at, sum16_at, sum32_at, bytes;
   explicit constexpr Act256(int64_t k)
       : d_at(static_cast<size_t>(k)),
-        neg_at(d_at + k / 256 * 4),      // int32[16]: -32 * sum(q) of 16 elements
-        sum16_at(neg_at + k / 256 * 64),  // int16[16]: sums of 16 elements
+        neg_at(d_at + k / 256 * 4),         // int32[16]: -32 * sum(q) of 16 elements
+        sum16_at(neg_at + k / 256 * 64),    // int16[16]: sums of 16 elements
         sum32_at(sum16_at + k / 256 * 32),  // int16[8]: sums of 32 elements
         bytes(align64(sum32_at + k / 256 * 16)) {}
 };
@@ -92,11 +92,11 @@ size_t tile_bytes(DType type, int64_t k);
 
 // One thread's share of one multiplication.
 struct Job {
-  const uint8_t* w;   // tile 0
+  const uint8_t* w;  // tile 0
   size_t tile_bytes;
   int64_t n, k;
-  const uint8_t* x;   // row 0
-  size_t x_stride;    // bytes
+  const uint8_t* x;  // row 0
+  size_t x_stride;   // bytes
   int64_t row_begin, row_end, tile_begin, tile_end;
   float* y;
   int64_t ldy;

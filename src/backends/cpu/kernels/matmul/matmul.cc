@@ -19,8 +19,7 @@ struct Kernel {
   mm::RunFn run;
 };
 constexpr Kernel kKernels[] = {
-#define MATMUL_KERNEL(dtype, name, act, isa, suffix) \
-  {DType::dtype, ActFormat::act, Isa::isa, mm::name##_##suffix},
+#define MATMUL_KERNEL(dtype, name, act, isa, suffix) {DType::dtype, ActFormat::act, Isa::isa, mm::name##_##suffix},
 #include "backends/cpu/kernels/matmul/kernels.def"
 #undef MATMUL_KERNEL
 };

@@ -20,10 +20,10 @@ namespace ingot {
 
 // What the rows of x become before they are multiplied.
 enum class ActFormat : uint8_t {
-  kF32,        // as they are; contiguous rows of x may be handed to matmul() without quantize_rows()
-  kBf16,       // rounded to bf16, in pairs
-  kQ8Block32,  // int8, a scale per 32 elements: amax / 127 rounded to binary16
-  kQ8Block256, // int8, a float32 scale per 256 elements: -(element of largest magnitude) / 127
+  kF32,         // as they are; contiguous rows of x may be handed to matmul() without quantize_rows()
+  kBf16,        // rounded to bf16, in pairs
+  kQ8Block32,   // int8, a scale per 32 elements: amax / 127 rounded to binary16
+  kQ8Block256,  // int8, a float32 scale per 256 elements: -(element of largest magnitude) / 127
 };
 
 struct PackedWeights {
@@ -31,13 +31,13 @@ struct PackedWeights {
   int64_t n = 0;  // outputs
   int64_t k = 0;  // inputs
   ActFormat act = ActFormat::kF32;
-  Isa isa = Isa::kBaseline;         // the kernels that will run on it
+  Isa isa = Isa::kBaseline;  // the kernels that will run on it
   size_t bytes = 0;
   const std::byte* data = nullptr;  // 64-byte aligned
 };
 
-inline constexpr int64_t kMatmulTile = 16;         // output rows of a tile
-inline constexpr size_t kMatmulAlignment = 64;     // of packed weights and quantized rows
+inline constexpr int64_t kMatmulTile = 16;      // output rows of a tile
+inline constexpr size_t kMatmulAlignment = 64;  // of packed weights and quantized rows
 
 // True if matmul() multiplies this type at all; false for integers, strings and the like.
 // k must be a multiple of the type's block.

@@ -27,8 +27,8 @@ uint32_t spread(uint32_t bits) { return (bits & 15) * 0x00204081u & 0x01010101u;
 void put_nibbles(const uint8_t* qs, int row, uint8_t* out) {
   for (int v = 0; v < 4; ++v) {
     const uint32_t even = load4(qs + 8 * (v % 2)), odd = load4(qs + 8 * (v % 2) + 4);
-    const uint32_t word = v < 2 ? (even & kLowNibbles) | (odd & kLowNibbles) << 4
-                                : (even >> 4 & kLowNibbles) | (odd & ~kLowNibbles);
+    const uint32_t word =
+        v < 2 ? (even & kLowNibbles) | (odd & kLowNibbles) << 4 : (even >> 4 & kLowNibbles) | (odd & ~kLowNibbles);
     store4(out + 64 * v + 4 * row, word);
   }
 }
