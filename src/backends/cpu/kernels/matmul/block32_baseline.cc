@@ -1,0 +1,14 @@
+// The types with blocks of 32 in portable C++.
+#include "backends/cpu/kernels/matmul/block32.inc"
+#include "backends/cpu/kernels/matmul/loops.inc"
+#include "backends/cpu/kernels/matmul/vec_baseline.inc"
+
+namespace ingot::mm {
+void q4_0_baseline(const Job& job) { run_block32<SourceQ4_0>(job); }
+void q4_1_baseline(const Job& job) { run_block32<SourceQ4_1>(job); }
+void q5_0_baseline(const Job& job) { run_block32<SourceQ5_0>(job); }
+void q5_1_baseline(const Job& job) { run_block32<SourceQ5_1>(job); }
+void q8_0_baseline(const Job& job) { run_block32<SourceQ8_0>(job); }
+void iq4_nl_baseline(const Job& job) { run_block32<SourceTable<false>>(job); }
+void mxfp4_baseline(const Job& job) { run_block32<SourceTable<true>>(job); }
+}  // namespace ingot::mm

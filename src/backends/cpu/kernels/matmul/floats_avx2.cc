@@ -1,0 +1,13 @@
+// F32, F16, BF16 and decode-then-multiply in AVX2.
+#include "backends/cpu/kernels/matmul/floats.inc"
+#include "backends/cpu/kernels/matmul/loops.inc"
+#include "backends/cpu/kernels/matmul/quantize.inc"
+#include "backends/cpu/kernels/matmul/vec_avx2.inc"
+
+namespace ingot::mm {
+void f32_avx2(const Job& job) { run_float<SourceF32>(job); }
+void f16_avx2(const Job& job) { run_float<SourceF16>(job); }
+void bf16_avx2(const Job& job) { run_float<SourceBF16>(job); }
+void decode_avx2(const Job& job) { run_with_panels<Decoded>(job); }
+Quantizers quantizers_avx2() { return {quantize_block32, quantize_block256}; }
+}  // namespace ingot::mm

@@ -1,0 +1,129 @@
+// The byte layouts that packing, quantizing and the kernels agree on. Internal to this folder.
+//
+// Packed weights: tiles of 16 output rows, one after the other. In a tile, K is cut into blocks (32 or
+// 256 elements); 4 consecutive elements of the 16 rows are a "group", 64 bytes when expanded to bytes:
+// byte 4*row + i. Two groups share 64 bytes as nibbles (the even group low), four groups as 2-bit
+// fields and eight as bits (the lowest group in the lowest bits).
+// Everything is static or constexpr on purpose: files of different ISAs include this header, and an
+// inline function emitted by one of them must not be linked into another.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "backends/cpu/kernels/matmul/matmul.h"
+
+namespace ingot::mm {
+
+static constexpr size_t align64(size_t n) { return (n + 63) & ~static_cast<size_t>(63); }
+static constexpr int kLanes = 16;
+
+// --- types with blocks of 32: a tile is [scales of all blocks, padded to 64 bytes][quants of all blocks]
+struct Block32Layout {
+  int scale_bytes;  // per block, 16 rows
+  int quant_bytes;
+  constexpr size_t quants_at(int64_t k) const { return align64(static_cast<size_t>(k / 32) * scale_bytes); }
+  constexpr size_t tile_bytes(int64_t k) const { return quants_at(k) + static_cast<size_t>(k / 32) * quant_bytes; }
+};
+static constexpr Block32Layout kLayoutQ4_0 = {32, 256};  // d[16] f16
+static constexpr Block32Layout kLayoutQ4_1 = {64, 256};  // d[16], m[16] f16
+static constexpr Block32Layout kLayoutQ5_0 = {32, 320};  // nibbles 4 x 64, then bits 64
+static constexpr Block32Layout kLayoutQ5_1 = {64, 320};
+static constexpr Block32Layout kLayoutQ8_0 = {32, 512};   // bytes, q + 128
+static constexpr Block32Layout kLayoutMXFP4 = {16, 256};  // e[16]
+
+// --- types with blocks of 256: a tile is an array of these
+struct TileQ4_K {
+  uint16_t d[16], dmin[16];
+  uint8_t scales[8][16];
+  uint8_t mins[4][16][2];  // of sub-blocks 2p and 2p+1
+  uint8_t quants[8][4][64];
+};
+struct TileQ5_K {
+  uint16_t d[16], dmin[16];
+  uint8_t scales[8][16];
+  uint8_t mins[4][16][2];
+  uint8_t quants[8][4][64];
+  uint8_t high[8][64];
+};
+struct TileQ6_K {
+  float d[16];
+  int8_t scales[16][16];
+  uint8_t quants[16][2][64];
+  uint8_t high[16][64];
+};
+struct TileQ2_K {
+  uint16_t d[16], dmin[16];
+  uint8_t scales[8][16][2];  // low nibble: scale, high: min; of sub-blocks 2p and 2p+1
+  uint8_t quants[16][64];
+};
+struct TileQ3_K {
+  float d[16];
+  int8_t scales[16][16];
+  uint8_t quants[16][64];
+  uint8_t high[8][64];  // low nibble: sub-block 2p, one bit a group; high: 2p+1
+};
+static_assert(sizeof(TileQ4_K) % 64 == 0 && sizeof(TileQ5_K) % 64 == 0 && sizeof(TileQ6_K) % 64 == 0 &&
+              sizeof(TileQ2_K) % 64 == 0 && sizeof(TileQ3_K) % 64 == 0);
+
+// --- activations: a row is int8[k], then the arrays below
+struct Act32 {  // per block of 32
+  size_t d_at, neg_at, sum_at, bytes;
+  explicit constexpr Act32(int64_t k)
+      : d_at(align64(k)),
+        neg_at(d_at + k / 32 * 4),    // int32: -128 * sum(q), what a weight's offset of 128 adds too much
+        sum_at(neg_at + k / 32 * 4),  // float: d * sum(q)
+        bytes(align64(sum_at + k / 32 * 4)) {}
+};
+struct Act256 {  // per block of 256
+  size_t d_at, neg_at, sum16_at, sum32_at, bytes;
+  explicit constexpr Act256(int64_t k)
+      : d_at(static_cast<size_t>(k)),
+        neg_at(d_at + k / 256 * 4),         // int32[16]: -32 * sum(q) of 16 elements
+        sum16_at(neg_at + k / 256 * 64),    // int16[16]: sums of 16 elements
+        sum32_at(sum16_at + k / 256 * 32),  // int16[8]: sums of 32 elements
+        bytes(align64(sum32_at + k / 256 * 16)) {}
+};
+
+// --- float weights: a tile is [k][16] f32 or f16, or [(k + 1) / 2][16][2] bf16
+
+// Bytes of a packed tile; 0 if the type cannot be packed.
+size_t tile_bytes(DType type, int64_t k);
+
+// One thread's share of one multiplication.
+struct Job {
+  const uint8_t* w;  // tile 0
+  size_t tile_bytes;
+  int64_t n, k;
+  const uint8_t* x;  // row 0
+  size_t x_stride;   // bytes
+  int64_t row_begin, row_end, tile_begin, tile_end;
+  float* y;
+  int64_t ldy;
+  const float* bias;
+  DType type;
+  int block;  // elements of a block of this type
+  void (*decode)(DType type, const void* src, float* dst, int64_t n);
+};
+using RunFn = void (*)(const Job&);
+using QuantizeFn = void (*)(const float* x, int64_t k, uint8_t* out);  // one row
+
+struct Quantizers {
+  QuantizeFn block32, block256;
+};
+
+// Every kernel of kernels.def: void q4_0_avx512(const Job&); ...
+#define MATMUL_KERNEL(dtype, name, act, isa, suffix) void name##_##suffix(const Job& job);
+#include "backends/cpu/kernels/matmul/kernels.def"
+#undef MATMUL_KERNEL
+
+// The types without a kernel: tiles are 16 rows as in the file, decoded to float32 piece by piece.
+void decode_baseline(const Job& job);
+void decode_avx2(const Job& job);
+void decode_avx512(const Job& job);
+
+Quantizers quantizers_baseline();
+Quantizers quantizers_avx2();
+Quantizers quantizers_avx512();
+
+}  // namespace ingot::mm
