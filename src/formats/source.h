@@ -27,14 +27,14 @@ namespace ingot {
 enum class SourceKind { kGguf, kHuggingFace };
 
 // Integers of every width become int64_t (uint64 above its range: uint64_t); floats become double.
-using MetaValue = std::variant<bool, int64_t, uint64_t, double, std::string_view, std::vector<bool>,
-                               std::vector<int64_t>, std::vector<uint64_t>, std::vector<double>,
-                               std::vector<std::string_view>>;
+using MetaValue =
+    std::variant<bool, int64_t, uint64_t, double, std::string_view, std::vector<bool>, std::vector<int64_t>,
+                 std::vector<uint64_t>, std::vector<double>, std::vector<std::string_view>>;
 
 struct SourceTensor {
   std::string_view name;
-  TensorView view;  // outermost dimension first (GGUF's order reversed)
-  int file = 0;     // index into Source::paths()
+  TensorView view;      // outermost dimension first (GGUF's order reversed)
+  int file = 0;         // index into Source::paths()
   uint64_t offset = 0;  // bytes from the start of that file
 };
 

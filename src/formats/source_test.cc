@@ -57,6 +57,8 @@ TEST(Source, says_what_a_file_that_is_no_model_looks_like) {
     write_text(dir / "x.gguf", text);
     EXPECT_NE(message_of(dir / "x.gguf").find(wanted), std::string::npos) << message_of(dir / "x.gguf");
   }
+  write_text(dir / "x.safetensors", "\xff\xff\xff\xff\xff\xff\xff\xff{}");
+  EXPECT_NE(message_of(dir / "x.safetensors").find("a header of 18446744073709551615 bytes"), std::string::npos);
   EXPECT_EQ(open_source("/no/such/model.gguf").error().code(), Code::kNotFound);
   write_text(dir / "empty.gguf", "");
   EXPECT_NE(message_of(dir / "empty.gguf").find("is empty"), std::string::npos);
@@ -148,7 +150,8 @@ TEST(Source, survives_shards_and_index_injured_at_1000_places) {
 }
 
 TEST(Printable, escapes_controls_and_broken_utf8_and_cuts_between_code_points) {
-  EXPECT_EQ(printable("a\nb\x1b[0m\\"), "a\\nb\\x1b[0m\\\\");
+  EXPECT_EQ(printable("a\nb\x1b[0m"), "a\\nb\\x1b[0m");
+  EXPECT_EQ(printable(printable("a\nb")), printable("a\nb"));
   EXPECT_EQ(printable("\xff ü \xc2\x9b"), "\\xff ü \\xc2\\x9b");
   EXPECT_EQ(printable("\xed\xa0\x80\xc0\x80"), "\\xed\\xa0\\x80\\xc0\\x80");
   EXPECT_EQ(printable("üüü", 5), "üü…");

@@ -69,10 +69,11 @@ inline std::vector<std::byte> corrupt(std::vector<std::byte> bytes, uint32_t see
   switch (seed % 3) {
     case 0: bytes.resize(1 + below(bytes.size() - 1)); break;
     case 1:
-      for (size_t i = 0, n = 1 + below(4); i < n; ++i) bytes[below(bytes.size())] ^= static_cast<std::byte>(1 + below(255));
+      for (size_t i = 0, n = 1 + below(4); i < n; ++i)
+        bytes[below(bytes.size())] ^= static_cast<std::byte>(1 + below(255));
       break;
     default: {
-      constexpr uint64_t kAbsurd[] = {0,          1,          0x7F,       0xFFFF,          0x7FFFFFFF,     0xFFFFFFFF,
+      constexpr uint64_t kAbsurd[] = {0,          1,          0x7F,       0xFFFF,    0x7FFFFFFF, 0xFFFFFFFF,
                                       1ull << 20, 1ull << 40, 1ull << 62, INT64_MAX, UINT64_MAX, UINT64_MAX - 31};
       const uint64_t value = kAbsurd[below(std::size(kAbsurd))];
       const size_t width = rng() % 2 ? 4 : 8;

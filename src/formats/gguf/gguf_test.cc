@@ -136,8 +136,10 @@ TEST(Gguf, refuses_broken_metadata) {
 
 TEST(Gguf, refuses_broken_tensors_by_name_offset_and_size) {
   constexpr uint32_t kF32 = 0, kQ4K = 12;
-  expect_error(Raw(3, 1, 0).tensor("w", {8}, kF32, 64).data(64), "tensor 'w': data at 64 + offset 64 + 32 bytes passes");
-  expect_error(Raw(3, 1, 0).tensor("w", {8}, kF32, 4).data(64), "offset 4 (32 bytes) is no multiple of the alignment 32");
+  expect_error(Raw(3, 1, 0).tensor("w", {8}, kF32, 64).data(64),
+               "tensor 'w': data at 64 + offset 64 + 32 bytes passes");
+  expect_error(Raw(3, 1, 0).tensor("w", {8}, kF32, 4).data(64),
+               "offset 4 (32 bytes) is no multiple of the alignment 32");
   expect_error(Raw(3, 1, 0).tensor("w", {8}, kF32, UINT64_MAX - 31).data(64), "passes the end of the file");
   expect_error(Raw(3, 2, 0).tensor("a", {16}, kF32, 0).tensor("b", {8}, kF32, 32).data(64),
                "tensor 'a' (offset 96, 64 bytes) overlaps tensor 'b' (offset 128, 32 bytes) in a file of 160 bytes");

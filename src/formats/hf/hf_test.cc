@@ -33,10 +33,12 @@ TEST(Safetensors, refuses_broken_headers_by_tensor_and_number) {
   expect_error(R"({"a":{"dtype":"U8","shape":[-1],"data_offsets":[0,1]}})", 1, "no integer >= 0");
   expect_error(R"({"a":{"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,1]}})", 1, "elements in all");
   expect_error(R"({"a":{"dtype":"U8","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,1]}})", 1, "rank 9 is above");
-  expect_error(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})",
-               3, "tensors overlap");
-  expect_error(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}})",
-               3, "leave a hole");
+  expect_error(
+      R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})", 3,
+      "tensors overlap");
+  expect_error(
+      R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}})", 3,
+      "leave a hole");
   expect_error(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 2, "the tensors end at byte");
   expect_error(R"({"a":3})", 0, "header entry is no object");
   expect_error(R"([1])", 0, "no JSON object");
@@ -110,8 +112,9 @@ TEST(HuggingFace, says_what_is_missing_from_a_folder) {
 TEST(HuggingFace, refuses_an_index_that_names_a_tensor_the_shard_lacks) {
   TempFolder dir;
   std::filesystem::copy(golden("hf_sharded"), dir.path());
-  write_text(dir / "model.safetensors.index.json",
-             R"({"weight_map":{"layer.1.w":"model-00001-of-00002.safetensors","gone":"model-00002-of-00002.safetensors"}})");
+  write_text(
+      dir / "model.safetensors.index.json",
+      R"({"weight_map":{"layer.1.w":"model-00001-of-00002.safetensors","gone":"model-00002-of-00002.safetensors"}})");
   const auto result = open_source(dir.path());
   ASSERT_FALSE(result);
   EXPECT_NE(result.error().message().find("tensor 'gone' is not in this file"), std::string::npos);
