@@ -33,7 +33,7 @@ void add_inspect(CLI::App& app, Action& action) {
   command->add_flag("--tensors", options->tensors, "List every tensor: name, type, shape, bytes, offset");
   command->add_flag("--json", options->json, "Print everything as one JSON object, arrays and tensors whole");
   command->footer(
-      "\nExamples:\n"
+      "Examples:\n"
       "  ingot inspect model.gguf\n"
       "  ingot inspect --tensors ./Qwen3-0.6B\n"
       "  ingot inspect --json model.gguf | jq .bits_per_weight");

@@ -65,7 +65,7 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", "ingot " INGOT_VERSION);
   app.set_help_flag("-h,--help", "Print this help and exit");
   app.footer(
-      "\nExamples:\n  ingot inspect model.gguf\n  ingot inspect --help\n\nExit codes: 0 done, 1 failed, 2 wrong "
+      "Examples:\n  ingot inspect model.gguf\n  ingot inspect --help\n\nExit codes: 0 done, 1 failed, 2 wrong "
       "usage.");
   Action action;
 #define COMMAND(name) add_##name(app, action);
@@ -83,7 +83,7 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", chosen(app).help());
+    fmt::print("{}", app.help());
     return 0;
   } catch (const CLI::CallForVersion&) {
     fmt::print("{}\n", app.version());

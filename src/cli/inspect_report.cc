@@ -97,7 +97,8 @@ Report make_report(const Source& source) {
     r.parameters += parameters;
     r.weight_bytes += t.view.num_bytes();
   }
-  std::stable_sort(r.types.begin(), r.types.end(), [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
+  std::sort(r.types.begin(), r.types.end(),
+            [](const auto& a, const auto& b) { return std::pair(b.bytes, a.dtype) < std::pair(a.bytes, b.dtype); });
   return r;
 }
 

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 
 #include "base/limits.h"
 #include "base/mapped_file.h"
@@ -98,6 +99,18 @@ Result<void> flatten_texts(const Texts& texts, TextArena& arena, Metadata& out) 
   return {};
 }
 
+// __metadata__ under "safetensors."; shards repeat it, the first one counts.
+void keep_shard_metadata(const HfWeights& weights, TextArena& arena, Metadata& out) {
+  std::set<std::string_view> seen;
+  for (const auto& shard : weights.shards)
+    for (const auto& [key, value] : shard.file.metadata) {
+      if (!seen.insert(key).second) continue;
+      const std::string_view kept_key = arena.emplace_back(fmt::format("safetensors.{}", key));
+      const std::string_view kept_value = arena.emplace_back(value);
+      out.emplace_back(kept_key, kept_value);
+    }
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Source>> open_hf(const std::string& path) {
@@ -115,12 +128,7 @@ Result<std::shared_ptr<const Source>> open_hf(const std::string& path) {
   TextArena arena;
   Metadata metadata;
   INGOT_TRY(flatten_texts(texts, arena, metadata));
-  for (const auto& shard : weights.shards)
-    for (const auto& [key, value] : shard.file.metadata) {
-      const std::string_view kept_key = arena.emplace_back(fmt::format("safetensors.{}", key));
-      const std::string_view kept_value = arena.emplace_back(value);
-      metadata.emplace_back(kept_key, kept_value);
-    }
+  keep_shard_metadata(weights, arena, metadata);
   return std::make_shared<const HfSource>(std::move(texts), std::move(weights), std::move(arena), std::move(metadata));
 }
 

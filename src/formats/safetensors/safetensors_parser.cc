@@ -6,6 +6,7 @@
 #include <boost/json/value.hpp>
 #include <cstring>
 #include <optional>
+#include <tuple>
 
 #include "base/limits.h"
 #include "formats/checked_shape.h"
@@ -164,8 +165,9 @@ Result<SafetensorsFile> parse_safetensors(std::span<const std::byte> bytes, std:
           tensor.error().with_context(fmt::format("[safetensors] '{}': tensor '{}'", path, printable(name))));
     file.tensors.push_back(std::move(*tensor));
   }
-  std::stable_sort(file.tensors.begin(), file.tensors.end(), [](const auto& a, const auto& b) {
-    return std::pair(a.offset, a.view.num_bytes()) < std::pair(b.offset, b.view.num_bytes());
+  std::sort(file.tensors.begin(), file.tensors.end(), [](const auto& a, const auto& b) {
+    return std::tuple(a.offset, a.view.num_bytes(), std::string_view(a.name)) <
+           std::tuple(b.offset, b.view.num_bytes(), std::string_view(b.name));
   });
   INGOT_TRY(check_layout(file, data_start, bytes.size(), path));
   return file;
