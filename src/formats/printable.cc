@@ -39,7 +39,6 @@ std::string escape(std::string_view bytes) {
   if (bytes == "\n") return "\\n";
   if (bytes == "\t") return "\\t";
   if (bytes == "\r") return "\\r";
-  if (bytes == "\\") return "\\\\";
   std::string out;
   for (char c : bytes) fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<uint8_t>(c));
   return out;
@@ -52,7 +51,7 @@ std::string printable(std::string_view text, size_t bytes_max) {
   while (!text.empty()) {
     const size_t n = sequence_bytes(text);
     const std::string_view piece = text.substr(0, n ? n : 1);
-    const bool plain = n && !is_control(piece) && piece != "\\";
+    const bool plain = n && !is_control(piece);
     const std::string shown = plain ? std::string(piece) : escape(piece);
     if (out.size() + shown.size() > bytes_max) return out + "…";
     out += shown;

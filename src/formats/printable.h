@@ -8,8 +8,8 @@
 
 namespace ingot {
 
-// Control characters, backslashes and invalid UTF-8 become escapes (\n, \x1b); what would pass `bytes_max`
-// is cut between code points and ends in "…".
+// Control characters and invalid UTF-8 become escapes (\n, \x1b); what would pass `bytes_max` is cut
+// between code points and ends in "…". Text that went through once is not changed again.
 std::string printable(std::string_view text, size_t bytes_max = 120);
 
 // Each byte that is not part of valid UTF-8 becomes U+FFFD.

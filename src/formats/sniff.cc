@@ -37,7 +37,8 @@ constexpr Magic kMagics[] = {
     {0, "fmgg"sv, "a GGMF file from before GGUF"sv, kConvertGguf},
     {0, "tjgg"sv, "a GGJT file from before GGUF"sv, kConvertGguf},
     {0, "algg"sv, "a GGLA adapter from before GGUF"sv, kConvertGguf},
-    {0, "FUGG"sv, "a big-endian GGUF file"sv, "convert it to little endian (gguf-convert-endian of the gguf package)"sv},
+    {0, "FUGG"sv, "a big-endian GGUF file"sv,
+     "convert it to little endian (gguf-convert-endian of the gguf package)"sv},
     {0, "\x89HDF\r\n"sv, "an HDF5 file (Keras)"sv, "convert the weights to .safetensors"sv},
     {4, "TFL3"sv, "a TensorFlow Lite model"sv, kNeedGraph},
     {0, "\x93NUMPY"sv, "a NumPy array"sv, kNeedGraph},
@@ -90,7 +91,7 @@ FileGuess guess_file(std::span<const std::byte> bytes) {
     return {FileKind::kOther, "a JSON text", "give the folder that holds it, or the weights"};
   if (std::all_of(head.begin(), head.end(), [](char c) { return c == 0; }))
     return {FileKind::kOther, "zeros only (a download that never finished)", "download it again"};
-  return {FileKind::kOther, "none of the known formats", kNeedGraph};
+  return {FileKind::kOther, kNothingKnown, kNeedGraph};
 }
 
 }  // namespace ingot

@@ -10,6 +10,9 @@ namespace ingot {
 
 enum class FileKind { kGguf, kSafetensors, kOther };
 
+// FileGuess::description of bytes that resemble nothing.
+inline constexpr std::string_view kNothingKnown = "none of the known formats";
+
 struct FileGuess {
   FileKind kind;
   std::string_view description;  // "a Git LFS pointer"

@@ -98,6 +98,8 @@ Result<std::shared_ptr<const Source>> open_source(const std::string& path) {
     case FileKind::kSafetensors: return open_hf(path);
     case FileKind::kOther: break;
   }
+  // A damaged header is told best by the parser.
+  if (guess.description == kNothingKnown && path.ends_with(".safetensors")) return open_hf(path);
   return invalid("[model] '{}' is no model that can be opened: it looks like {}; {}", printable(path),
                  guess.description, guess.fix);
 }

@@ -253,8 +253,8 @@ Result<void> Parser::place_tensors() {
   for (GgufTensor& t : file_.tensors) {
     const uint64_t bytes = t.view.num_bytes();
     if (t.offset % file_.alignment)
-      return invalid("[gguf] '{}': tensor '{}': offset {} ({} bytes) is no multiple of the alignment {}: corrupt", path_,
-                     printable(t.name), t.offset, bytes, file_.alignment);
+      return invalid("[gguf] '{}': tensor '{}': offset {} ({} bytes) is no multiple of the alignment {}: corrupt",
+                     path_, printable(t.name), t.offset, bytes, file_.alignment);
     const uint64_t available = size_ > file_.data_offset ? size_ - file_.data_offset : 0;
     if (t.offset > available || bytes > available - t.offset)
       return error(Code::kDataLoss,
@@ -275,10 +275,11 @@ Result<void> Parser::refuse_overlaps() const {
   for (size_t i = 1; i < order.size(); ++i) {
     const GgufTensor &a = *order[i - 1], &b = *order[i];
     if (a.offset + a.view.num_bytes() > b.offset)
-      return invalid("[gguf] '{}': tensor '{}' (offset {}, {} bytes) overlaps tensor '{}' (offset {}, {} bytes) in a "
-                     "file of {} bytes: it is corrupt",
-                     path_, printable(a.name), a.offset, a.view.num_bytes(), printable(b.name), b.offset,
-                     b.view.num_bytes(), size_);
+      return invalid(
+          "[gguf] '{}': tensor '{}' (offset {}, {} bytes) overlaps tensor '{}' (offset {}, {} bytes) in a "
+          "file of {} bytes: it is corrupt",
+          path_, printable(a.name), a.offset, a.view.num_bytes(), printable(b.name), b.offset, b.view.num_bytes(),
+          size_);
   }
   return {};
 }

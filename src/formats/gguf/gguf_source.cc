@@ -71,9 +71,10 @@ Result<void> check_part(const Part& part, int64_t index, int64_t count) {
   const auto its_count = find_int(part.file, "split.count");
   const auto its_index = find_int(part.file, "split.no");
   if (its_count == count && its_index == index) return {};
-  return invalid("[gguf] '{}': split.no {} of split.count {} does not fit the file's place, part {} of {}: "
-                 "a file of another split, or a renamed one",
-                 part.map->path(), its_index.value_or(-1), its_count.value_or(-1), index, count);
+  return invalid(
+      "[gguf] '{}': split.no {} of split.count {} does not fit the file's place, part {} of {}: "
+      "a file of another split, or a renamed one",
+      part.map->path(), its_index.value_or(-1), its_count.value_or(-1), index, count);
 }
 
 Result<void> check_tensors(const std::vector<Part>& parts) {

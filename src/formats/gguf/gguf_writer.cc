@@ -125,14 +125,13 @@ void GgufWriter::add_strings(std::string_view key, std::span<const std::string_v
 }
 
 void GgufWriter::add_tensor(std::string_view name, const TensorView& view) {
-  add_tensor(name, view.dtype, view.shape, [view]() -> Result<Bytes> {
-    return Bytes(static_cast<const std::byte*>(view.data), view.num_bytes());
-  });
+  add_tensor(name, view.dtype, view.shape,
+             [view]() -> Result<Bytes> { return Bytes(static_cast<const std::byte*>(view.data), view.num_bytes()); });
 }
 
 void GgufWriter::add_tensor(std::string_view name, DType dtype, const Shape& shape, Producer produce) {
-  tensors_.push_back({std::string(name), {dtype, shape, nullptr}, gguf_from_dtype(dtype).value_or(kNoType),
-                      std::move(produce)});
+  tensors_.push_back(
+      {std::string(name), {dtype, shape, nullptr}, gguf_from_dtype(dtype).value_or(kNoType), std::move(produce)});
 }
 
 Result<void> GgufWriter::check() const {

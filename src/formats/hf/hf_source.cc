@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 
 #include "base/limits.h"
 #include "base/mapped_file.h"
@@ -17,9 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kTexts[] = {
-    "config.json",         "generation_config.json", "tokenizer_config.json",   "tokenizer.json",
-    "chat_template.jinja", "chat_template.json",     "special_tokens_map.json", "added_tokens.json",
-    "vocab.json",          "merges.txt",
+    "config.json",        "generation_config.json",  "tokenizer_config.json", "tokenizer.json", "chat_template.jinja",
+    "chat_template.json", "special_tokens_map.json", "added_tokens.json",     "vocab.json",     "merges.txt",
 };
 constexpr auto kTemplateFolder = "additional_chat_templates";
 constexpr std::string_view kFlattened[] = {"config", "generation_config", "tokenizer_config"};
@@ -29,7 +29,10 @@ using Texts = std::map<std::string, std::shared_ptr<const MappedFile>, std::less
 class HfSource final : public Source {
  public:
   HfSource(Texts texts, HfWeights weights, TextArena arena, Metadata metadata)
-      : texts_(std::move(texts)), weights_(std::move(weights)), arena_(std::move(arena)), metadata_(std::move(metadata)) {
+      : texts_(std::move(texts)),
+        weights_(std::move(weights)),
+        arena_(std::move(arena)),
+        metadata_(std::move(metadata)) {
     for (const auto& shard : weights_.shards) paths_.push_back(shard.map->path());
     build_index();
   }
@@ -69,12 +72,13 @@ Result<Texts> map_texts(const fs::path& folder) {
   Texts texts;
   for (const std::string_view name : kTexts) INGOT_TRY(map_text(folder, std::string(name), texts));
   std::error_code ec;
-  for (const auto& entry : fs::directory_iterator(folder / kTemplateFolder, ec)) {
-    if (entry.path().extension() != ".jinja") continue;
+  if (!fs::is_directory(folder / kTemplateFolder, ec)) return texts;
+  for (const fs::path& file : INGOT_TRY(list_folder(folder / kTemplateFolder))) {
+    if (file.extension() != ".jinja") continue;
     if (texts.size() >= limits::kSplitFilesMax)
       return error(Code::kResourceExhausted, "[hf] '{}': more than {} files", (folder / kTemplateFolder).string(),
                    limits::kSplitFilesMax);
-    INGOT_TRY(map_text(folder, fmt::format("{}/{}", kTemplateFolder, entry.path().filename().string()), texts));
+    INGOT_TRY(map_text(folder, fmt::format("{}/{}", kTemplateFolder, file.filename().string()), texts));
   }
   return texts;
 }
@@ -86,11 +90,22 @@ Result<void> flatten_texts(const Texts& texts, TextArena& arena, Metadata& out) 
     if (it == texts.end()) continue;
     const auto bytes = it->second->bytes();
     const std::string what = fmt::format("[hf] '{}'", it->second->path());
-    const auto root =
-        INGOT_TRY(parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, what));
+    const auto root = INGOT_TRY(parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, what));
     INGOT_TRY(flatten_json(root, stem, what, arena, out));
   }
   return {};
+}
+
+// __metadata__ under "safetensors."; shards repeat it, the first one counts.
+void keep_shard_metadata(const HfWeights& weights, TextArena& arena, Metadata& out) {
+  std::set<std::string_view> seen;
+  for (const auto& shard : weights.shards)
+    for (const auto& [key, value] : shard.file.metadata) {
+      if (!seen.insert(key).second) continue;
+      const std::string_view kept_key = arena.emplace_back(fmt::format("safetensors.{}", key));
+      const std::string_view kept_value = arena.emplace_back(value);
+      out.emplace_back(kept_key, kept_value);
+    }
 }
 
 }  // namespace
@@ -99,7 +114,8 @@ Result<std::shared_ptr<const Source>> open_hf(const std::string& path) {
   std::error_code ec;
   const bool is_folder = fs::is_directory(path, ec);
   const fs::path wanted = is_folder ? fs::path() : fs::path(path);
-  const fs::path folder = is_folder ? fs::path(path) : (wanted.has_parent_path() ? wanted.parent_path() : fs::path("."));
+  const fs::path folder =
+      is_folder ? fs::path(path) : (wanted.has_parent_path() ? wanted.parent_path() : fs::path("."));
   // The weights first: a folder of something else is told apart by them.
   HfWeights weights = INGOT_TRY(open_hf_weights(folder, wanted));
   Texts texts = INGOT_TRY(map_texts(folder));
@@ -109,12 +125,7 @@ Result<std::shared_ptr<const Source>> open_hf(const std::string& path) {
   TextArena arena;
   Metadata metadata;
   INGOT_TRY(flatten_texts(texts, arena, metadata));
-  for (const auto& shard : weights.shards)
-    for (const auto& [key, value] : shard.file.metadata) {
-      const std::string_view kept_key = arena.emplace_back(fmt::format("safetensors.{}", key));
-      const std::string_view kept_value = arena.emplace_back(value);
-      metadata.emplace_back(kept_key, kept_value);
-    }
+  keep_shard_metadata(weights, arena, metadata);
   return std::make_shared<const HfSource>(std::move(texts), std::move(weights), std::move(arena), std::move(metadata));
 }
 

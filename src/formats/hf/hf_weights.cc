@@ -25,8 +25,8 @@ namespace bj = boost::json;
 constexpr auto kIndexName = "model.safetensors.index.json";
 
 struct Plan {
-  std::vector<std::string> files;                             // names in the folder
-  std::vector<std::pair<std::string, size_t>> expected;       // tensor -> index into files, from the index
+  std::vector<std::string> files;                        // names in the folder
+  std::vector<std::pair<std::string, size_t>> expected;  // tensor -> index into files, from the index
 };
 
 // {"weight_map": {"tensor": "file", …}}
@@ -62,16 +62,14 @@ Result<Plan> read_index(const fs::path& path) {
 }
 
 // What the folder holds instead of weights that can be read.
-std::string advice(const fs::path& folder) {
-  std::error_code ec;
-  std::string gguf;
+std::string advice(const std::vector<fs::path>& files) {
   bool pickle = false;
-  for (const auto& entry : fs::directory_iterator(folder, ec)) {
-    const std::string extension = entry.path().extension();
-    if (extension == ".gguf" && (gguf.empty() || entry.path().string() < gguf)) gguf = entry.path();
+  for (const fs::path& file : files) {
+    const std::string extension = file.extension();
+    if (extension == ".gguf")
+      return fmt::format("it holds GGUF files: give one of them, for example '{}'", file.string());
     pickle |= extension == ".bin" || extension == ".pt" || extension == ".pth";
   }
-  if (!gguf.empty()) return fmt::format("it holds GGUF files: give one of them, for example '{}'", gguf);
   if (pickle) return "it holds pickled weights (.bin, .pt), which are not read: convert them to .safetensors";
   return "download the whole model folder";
 }
@@ -85,18 +83,19 @@ Result<Plan> choose_files(const fs::path& folder, const fs::path& wanted) {
   } else if (fs::exists(folder / "model.safetensors", ec)) {
     plan.files = {"model.safetensors"};
   } else {
-    for (const auto& entry : fs::directory_iterator(folder, ec))
-      if (entry.path().extension() == ".safetensors") plan.files.push_back(entry.path().filename());
-    std::sort(plan.files.begin(), plan.files.end());
+    const std::vector<fs::path> files = INGOT_TRY(list_folder(folder));
+    for (const fs::path& file : files)
+      if (file.extension() == ".safetensors") plan.files.push_back(file.filename());
+    if (plan.files.empty() && !wanted.empty()) plan.files = {wanted.filename()};
     if (plan.files.empty())
-      return not_found("[hf] '{}': no .safetensors file in this folder; {}", folder.string(), advice(folder));
+      return not_found("[hf] '{}': no .safetensors file in this folder; {}", folder.string(), advice(files));
     if (plan.files.size() > 1 && wanted.empty())
       return invalid("[hf] '{}': {} .safetensors files and no {}: download it too, or give one of the files",
                      folder.string(), plan.files.size(), kIndexName);
     if (plan.files.size() > 1) plan.files = {wanted.filename()};
   }
-  const bool among = wanted.empty() || std::find(plan.files.begin(), plan.files.end(), wanted.filename().string()) !=
-                                           plan.files.end();
+  const bool among =
+      wanted.empty() || std::find(plan.files.begin(), plan.files.end(), wanted.filename().string()) != plan.files.end();
   if (!among) return Plan{{wanted.filename().string()}, {}};
   return plan;
 }
@@ -106,7 +105,7 @@ Result<HfWeights::Shard> open_shard(const fs::path& path) {
   if (!fs::exists(path, ec)) return not_found("[hf] '{}': this shard is missing, download it too", path.string());
   auto map = INGOT_TRY(MappedFile::open(path));
   const FileGuess guess = guess_file(map->bytes());
-  if (guess.kind == FileKind::kOther && !guess.description.starts_with("none") && map->bytes().size() > 8 &&
+  if (guess.kind == FileKind::kOther && guess.description != kNothingKnown && map->bytes().size() > 8 &&
       map->bytes()[8] != std::byte{'{'})
     return invalid("[hf] '{}': looks like {}; {}", path.string(), guess.description, guess.fix);
   SafetensorsFile file = INGOT_TRY(parse_safetensors(map->bytes(), path.string()));
@@ -137,6 +136,15 @@ Result<void> check_against_index(const Plan& plan, const HfWeights& weights) {
 }
 
 }  // namespace
+
+Result<std::vector<fs::path>> list_folder(const fs::path& folder) {
+  std::error_code ec;
+  std::vector<fs::path> out;
+  for (fs::directory_iterator it(folder, ec), end; !ec && it != end; it.increment(ec)) out.push_back(it->path());
+  if (ec) return error(Code::kPermissionDenied, "[hf] cannot list '{}': {}", folder.string(), ec.message());
+  std::sort(out.begin(), out.end());
+  return out;
+}
 
 Result<HfWeights> open_hf_weights(const fs::path& folder, const fs::path& wanted) {
   const Plan plan = INGOT_TRY(choose_files(folder, wanted));

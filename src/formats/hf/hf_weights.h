@@ -24,6 +24,9 @@ struct HfWeights {
   std::vector<SourceTensor> tensors;                // by shard, then by offset
 };
 
+// The paths in a folder, sorted.
+Result<std::vector<std::filesystem::path>> list_folder(const std::filesystem::path& folder);
+
 //   wanted: a .safetensors file of the folder, or empty for the folder's own choice.
 Result<HfWeights> open_hf_weights(const std::filesystem::path& folder, const std::filesystem::path& wanted);
 

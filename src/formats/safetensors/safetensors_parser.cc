@@ -6,6 +6,7 @@
 #include <boost/json/value.hpp>
 #include <cstring>
 #include <optional>
+#include <tuple>
 
 #include "base/limits.h"
 #include "formats/checked_shape.h"
@@ -21,16 +22,16 @@ constexpr uint64_t kLengthBytes = 8;
 
 std::optional<DType> dtype_from_safetensors(std::string_view name) {
   static constexpr std::pair<std::string_view, DType> kNames[] = {
-      {"F64", DType::kF64},         {"F32", DType::kF32},
-      {"F16", DType::kF16},         {"BF16", DType::kBF16},
-      {"I64", DType::kI64},         {"I32", DType::kI32},
-      {"I16", DType::kI16},         {"I8", DType::kI8},
-      {"U64", DType::kU64},         {"U32", DType::kU32},
-      {"U16", DType::kU16},         {"U8", DType::kU8},
-      {"BOOL", DType::kBool},       {"F8_E4M3", DType::kF8E4M3FN},
-      {"F8_E5M2", DType::kF8E5M2},  {"F8_E8M0", DType::kF8E8M0},
-      {"C64", DType::kC64},         {"F8_E4M3FNUZ", DType::kF8E4M3FNUZ},
-      {"F4", DType::kF4E2M1},       {"F8_E5M2FNUZ", DType::kF8E5M2FNUZ},
+      {"F64", DType::kF64},        {"F32", DType::kF32},
+      {"F16", DType::kF16},        {"BF16", DType::kBF16},
+      {"I64", DType::kI64},        {"I32", DType::kI32},
+      {"I16", DType::kI16},        {"I8", DType::kI8},
+      {"U64", DType::kU64},        {"U32", DType::kU32},
+      {"U16", DType::kU16},        {"U8", DType::kU8},
+      {"BOOL", DType::kBool},      {"F8_E4M3", DType::kF8E4M3FN},
+      {"F8_E5M2", DType::kF8E5M2}, {"F8_E8M0", DType::kF8E8M0},
+      {"C64", DType::kC64},        {"F8_E4M3FNUZ", DType::kF8E4M3FNUZ},
+      {"F4", DType::kF4E2M1},      {"F8_E5M2FNUZ", DType::kF8E5M2FNUZ},
   };
   for (const auto& [n, type] : kNames)
     if (n == name) return type;
@@ -112,10 +113,11 @@ Result<void> check_layout(const SafetensorsFile& file, uint64_t data_start, uint
   uint64_t end = data_start;
   for (const SafetensorsTensor& t : file.tensors) {
     if (t.offset != end)
-      return invalid("[safetensors] '{}': tensor '{}' ({} bytes) begins at byte {} of {}, the one before ends at {}: "
-                     "tensors {}",
-                     path, printable(t.name), t.view.num_bytes(), t.offset, size, end,
-                     t.offset < end ? "overlap" : "leave a hole");
+      return invalid(
+          "[safetensors] '{}': tensor '{}' ({} bytes) begins at byte {} of {}, the one before ends at {}: "
+          "tensors {}",
+          path, printable(t.name), t.view.num_bytes(), t.offset, size, end,
+          t.offset < end ? "overlap" : "leave a hole");
     end = t.offset + t.view.num_bytes();
   }
   if (end != size)
@@ -163,8 +165,9 @@ Result<SafetensorsFile> parse_safetensors(std::span<const std::byte> bytes, std:
           tensor.error().with_context(fmt::format("[safetensors] '{}': tensor '{}'", path, printable(name))));
     file.tensors.push_back(std::move(*tensor));
   }
-  std::stable_sort(file.tensors.begin(), file.tensors.end(), [](const auto& a, const auto& b) {
-    return std::pair(a.offset, a.view.num_bytes()) < std::pair(b.offset, b.view.num_bytes());
+  std::sort(file.tensors.begin(), file.tensors.end(), [](const auto& a, const auto& b) {
+    return std::tuple(a.offset, a.view.num_bytes(), std::string_view(a.name)) <
+           std::tuple(b.offset, b.view.num_bytes(), std::string_view(b.name));
   });
   INGOT_TRY(check_layout(file, data_start, bytes.size(), path));
   return file;
