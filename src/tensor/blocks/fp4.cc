@@ -72,16 +72,18 @@ float encode_mxfp4_at(int e, const float* x, const float* importance, uint8_t co
 // The largest magnitude should fall on 8 … 12 of the doubled values; the power of two that puts it there,
 // and its two neighbours (finer with clipping, coarser), are tried for the least weighted error.
 void encode_mxfp4(const float* x, const float* importance, BlockMXFP4& b) {
+  constexpr int kLargestScale = 252;  // 12 times it is still finite
+  if (importance && std::all_of(importance, importance + 32, [](float w) { return w == 0; })) importance = nullptr;
   float largest = 0;
   for (int i = 0; i < 32; ++i) largest = std::max(largest, std::fabs(x[i]));
   int exponent = 0;  // largest = f * 2^exponent, f in [0.5, 1)
   std::frexp(largest, &exponent);
-  const int middle = largest > 0 ? std::clamp(exponent - 3 + 127, 0, 254) : 0;
+  const int middle = largest > 0 ? std::clamp(exponent - 3 + 127, 0, kLargestScale) : 0;
   double best = HUGE_VAL;
   b.e = 0;
   uint8_t best_codes[32] = {};
   for (int e : {middle, middle - 1, middle + 1}) {
-    if (e < 0 || e > 254 || largest == 0) continue;
+    if (e < 0 || e > kLargestScale || largest == 0) continue;
     uint8_t codes[32];
     const double error = std::ldexp(encode_mxfp4_at(e, x, importance, codes), 2 * (e - middle));
     if (error >= best) continue;

@@ -4,7 +4,7 @@
 namespace ingot::blocks {
 namespace {
 
-constexpr int kRounds = 3;
+constexpr int kRounds = 2;
 
 // x is approximated by scale * q - min; both are >= 0.
 struct Fit {
