@@ -1,7 +1,5 @@
 #include "runtime/context.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <chrono>
 #include <limits>
@@ -14,13 +12,11 @@ namespace {
 
 constexpr size_t kNoFailure = std::numeric_limits<size_t>::max();
 constexpr size_t kBindingsMax = 32;
-constexpr size_t kHugePage = size_t{2} << 20;
 
 std::shared_ptr<std::byte> allocate_arena(size_t bytes) {
-  const size_t rounded = (bytes + kHugePage - 1) / kHugePage * kHugePage;
-  void* p = ::mmap(nullptr, rounded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (p == MAP_FAILED) throw std::bad_alloc();
-  return {static_cast<std::byte*>(p), [rounded](std::byte* q) { ::munmap(q, rounded); }};
+  auto memory = std::static_pointer_cast<std::byte>(allocate_pages(bytes));
+  if (!memory) throw std::bad_alloc();
+  return memory;
 }
 
 }  // namespace

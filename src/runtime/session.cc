@@ -1,19 +1,8 @@
 #include "runtime/session.h"
 
-#include <sys/mman.h>
+#include <algorithm>
 
 namespace ingot {
-namespace {
-
-// Zero pages that the kernel hands out on first touch: a state costs memory only where it was written.
-std::shared_ptr<void> reserve_zeroed(size_t bytes) {
-  void* p = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (p == MAP_FAILED) return nullptr;
-  return {p, [bytes](void* q) { ::munmap(q, bytes); }};
-}
-
-}  // namespace
-
 Result<std::unique_ptr<Session>> Session::create(Graph graph, SessionOptions options) {
   INGOT_CHECK(options.pool != nullptr);
   auto plan = INGOT_TRY(compile(std::move(graph), {.backends = options.backends, .pool = options.pool.get()}));
@@ -39,7 +28,7 @@ Result<void> Session::allocate_states() {
     }
     TensorRef state{value.type.dtype, shape, nullptr};
     const size_t bytes = std::max<size_t>(state.num_bytes(), 1);
-    state_memory_.push_back(reserve_zeroed(bytes));
+    state_memory_.push_back(allocate_pages(bytes));
     if (!state_memory_.back())
       return error(Code::kResourceExhausted, "[run] cannot reserve {} bytes for state '{}'", bytes, value.name);
     state.data = state_memory_.back().get();

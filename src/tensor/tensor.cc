@@ -1,5 +1,7 @@
 #include "tensor/tensor.h"
 
+#include <sys/mman.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -12,6 +14,15 @@ std::shared_ptr<void> allocate_aligned(size_t bytes) {
   if (!p) throw std::bad_alloc();
   std::memset(p, 0, rounded);
   return {p, std::free};
+}
+
+std::shared_ptr<void> allocate_pages(size_t bytes) {
+  constexpr size_t kHuge = size_t{2} << 20;
+  bytes = bytes ? bytes : 1;
+  void* p = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (p == MAP_FAILED) return nullptr;
+  if (bytes >= kHuge) ::madvise(p, bytes, MADV_HUGEPAGE);
+  return {p, [bytes](void* q) { ::munmap(q, bytes); }};
 }
 
 Tensor Tensor::allocate(DType dtype, const Shape& shape) {

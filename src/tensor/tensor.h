@@ -77,5 +77,8 @@ class Tensor {
 
 // 64-byte aligned memory, returned as an owner; zeroed.
 std::shared_ptr<void> allocate_aligned(size_t bytes);
+// The same in whole pages that cost memory only once they are touched; huge ones where it is large. For arenas,
+// packed weights and caches. Null if the address space is exhausted.
+std::shared_ptr<void> allocate_pages(size_t bytes);
 
 }  // namespace ingot
