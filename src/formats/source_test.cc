@@ -34,8 +34,6 @@ TEST(Source, finds_every_tensor_that_the_python_packages_wrote) {
     EXPECT_EQ(fnv1a64(bytes_of(t->view)), hash) << name;
     const auto at_offset = read_bytes((*source)->paths()[static_cast<size_t>(t->file)]);
     EXPECT_EQ(fnv1a64(std::span(at_offset).subspan(t->offset, t->view.num_bytes())), hash) << name;
-    (*source)->release(*t);
-    EXPECT_EQ(fnv1a64(bytes_of(t->view)), hash) << name << " after release";
     ++count;
   }
   EXPECT_GT(count, 50);
