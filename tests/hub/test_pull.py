@@ -17,7 +17,9 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from fake_hub import COMMIT, TOKEN, FakeHub  # noqa: E402
 
-INGOT = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "ingot"
+# Under pytest the arguments are pytest's: the binary comes from $INGOT.
+_argument = sys.argv.pop(1) if __name__ == "__main__" and len(sys.argv) > 1 else None
+INGOT = os.path.abspath(_argument or os.environ.get("INGOT") or "build/release/bin/ingot")
 DATA = random.Random(1).randbytes(3_000_000)
 
 
