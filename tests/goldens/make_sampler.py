@@ -65,7 +65,7 @@ def build(p, breakers):
     """One sampler per step, in order, with the values of p; a step that p does not name is off."""
     keep = Z(p.get("min_keep", 0))
     steps = {
-        "penalties": lambda: make("llama_sampler_init_penalties", I(p.get("repeat_last_n", 64)), F(p.get("repeat_penalty", 1)),
+        "penalties": lambda: make("llama_sampler_init_penalties", I(V), I(p.get("repeat_last_n", 64)), F(p.get("repeat_penalty", 1)),
                                   F(p.get("frequency_penalty", 0)), F(p.get("presence_penalty", 0))),
         "dry": lambda: make_dry(p, breakers),
         "top_n_sigma": lambda: make("llama_sampler_init_top_n_sigma", F(p["top_n_sigma"])),

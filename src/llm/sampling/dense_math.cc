@@ -134,8 +134,8 @@ Moments moments(std::span<const float> x) {
 }
 
 bool any_above_32(const float* x, float threshold) {
-  const Ints hit = (load(x) > threshold) | (load(x + 8) > threshold) | (load(x + 16) > threshold) |
-                   (load(x + 24) > threshold);
+  const Ints hit =
+      (load(x) > threshold) | (load(x + 8) > threshold) | (load(x + 16) > threshold) | (load(x + 24) > threshold);
   int64_t words[4];
   std::memcpy(words, &hit, sizeof words);
   return (words[0] | words[1] | words[2] | words[3]) != 0;
