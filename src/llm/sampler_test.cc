@@ -9,6 +9,8 @@
 #include <map>
 #include <random>
 
+#include "base/cpu_features.h"
+#include "llm/sampling/dense_kernels.h"
 #include "llm/sampling/dense_math.h"
 #include "llm/sampling/philox.h"
 
@@ -102,6 +104,17 @@ TEST(dense_math, row_passes_agree_with_plain_loops_at_odd_sizes) {
     double sum = 0;
     for (float v : x) sum += std::isnan(v) ? 0 : std::exp(static_cast<double>(v) - 50);
     EXPECT_NEAR(sum_exp(x, 50), sum, 1e-6 * sum);
+  }
+}
+
+TEST(dense_math, all_instruction_sets_give_the_same_bits) {
+  if (detected_isa() < Isa::kAvx2) GTEST_SKIP() << "needs AVX2";
+  for (size_t size : {1, 31, 64, 1023, 1024, 4097, 100'000}) {
+    const std::vector<float> x = random_logits(size, static_cast<uint32_t>(size));
+    const float max = x[static_cast<size_t>(argmax(x))];
+    EXPECT_EQ(kDenseBaseline.argmax(x), kDenseAvx2.argmax(x));
+    EXPECT_EQ(kDenseBaseline.sum_exp(x, max), kDenseAvx2.sum_exp(x, max));
+    EXPECT_EQ(kDenseBaseline.skip_below(x, 0, max * 0.9f), kDenseAvx2.skip_below(x, 0, max * 0.9f));
   }
 }
 
