@@ -88,8 +88,11 @@ Result<void> write_manifest(const fs::path& folder, const std::vector<Entry>& en
     for (const Entry::File& f : e.files) {
       files.push_back({{"path", f.path}, {"bytes", f.bytes}, {"checksum", f.checksum}});
     }
-    models.push_back({{"reference", e.reference}, {"label", e.label}, {"commit", e.commit},
-                      {"entry", e.entry}, {"files", std::move(files)}});
+    models.push_back({{"reference", e.reference},
+                      {"label", e.label},
+                      {"commit", e.commit},
+                      {"entry", e.entry},
+                      {"files", std::move(files)}});
   }
   const json::object manifest{{"version", 1}, {"models", std::move(models)}};
   const fs::path fresh = folder / (std::string(kManifest) + ".new");
@@ -119,8 +122,7 @@ int64_t remove_file(const fs::path& path, const fs::path& top) {
   std::error_code none;
   const auto size = fs::file_size(path, none);
   const bool removed = fs::remove(path, none);
-  for (fs::path up = path.parent_path(); up != top && up.string().size() > top.string().size();
-       up = up.parent_path()) {
+  for (fs::path up = path.parent_path(); up != top && up.string().size() > top.string().size(); up = up.parent_path()) {
     if (::rmdir(up.c_str()) != 0) break;
   }
   return removed ? static_cast<int64_t>(size) : 0;
@@ -143,8 +145,7 @@ std::string canonical(const ModelRef& ref) {
   return text;
 }
 
-FolderLock::FolderLock(FolderLock&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)) {}
+FolderLock::FolderLock(FolderLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
 
 FolderLock::~FolderLock() {
   if (descriptor_ >= 0) ::close(descriptor_);
@@ -158,8 +159,7 @@ Result<ModelCache> ModelCache::from_environment() {
   if (const fs::path p = variable("INGOT_CACHE"); !p.empty()) return ModelCache(fs::absolute(p));
   if (const fs::path p = variable("XDG_CACHE_HOME"); p.is_absolute()) return ModelCache(p / "ingot");
   if (const fs::path p = variable("HOME"); p.is_absolute()) return ModelCache(p / ".cache" / "ingot");
-  return error(Code::kFailedPrecondition,
-               "[hub] no place for models: set INGOT_CACHE to a folder (HOME is not set)");
+  return error(Code::kFailedPrecondition, "[hub] no place for models: set INGOT_CACHE to a folder (HOME is not set)");
 }
 
 fs::path ModelCache::folder(const ModelRef& ref) const {
@@ -180,8 +180,7 @@ std::vector<CachedModel> ModelCache::list() const {
   std::vector<CachedModel> out;
   std::error_code failed;
   for (const char* kind : {"hf", "url"}) {
-    fs::recursive_directory_iterator it(root_ / kind, fs::directory_options::skip_permission_denied,
-                                        failed);
+    fs::recursive_directory_iterator it(root_ / kind, fs::directory_options::skip_permission_denied, failed);
     for (; !failed && it != fs::recursive_directory_iterator(); it.increment(failed)) {
       if (it->path().filename() != kManifest) continue;
       const fs::path where = it->path().parent_path();
@@ -201,14 +200,13 @@ Result<FolderLock> ModelCache::lock(const ModelRef& ref, const std::function<voi
   const int descriptor = failed ? -1 : ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor < 0) {
     return error(Code::kFailedPrecondition,
-                 "[hub] cannot make '{}': {}; set INGOT_CACHE to a folder that can be written",
-                 path.string(), failed ? failed.message() : std::strerror(errno));
+                 "[hub] cannot make '{}': {}; set INGOT_CACHE to a folder that can be written", path.string(),
+                 failed ? failed.message() : std::strerror(errno));
   }
   FolderLock lock(descriptor);
   for (bool told = false; ::flock(descriptor, LOCK_EX | LOCK_NB) != 0; told = true) {
     if (errno != EWOULDBLOCK && errno != EINTR) {
-      return error(Code::kFailedPrecondition, "[hub] cannot lock '{}': {}", path.string(),
-                   std::strerror(errno));
+      return error(Code::kFailedPrecondition, "[hub] cannot lock '{}': {}", path.string(), std::strerror(errno));
     }
     if (!told && waiting) waiting();
     std::this_thread::sleep_for(std::chrono::milliseconds(100));

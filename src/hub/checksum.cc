@@ -13,8 +13,7 @@ struct Checksum::State {
 };
 
 Checksum::Checksum(int64_t git_bytes) : state_(std::make_unique<State>()) {
-  INGOT_CHECK(EVP_DigestInit_ex(state_->context, git_bytes >= 0 ? EVP_sha1() : EVP_sha256(),
-                                nullptr) == 1);
+  INGOT_CHECK(EVP_DigestInit_ex(state_->context, git_bytes >= 0 ? EVP_sha1() : EVP_sha256(), nullptr) == 1);
   if (git_bytes >= 0) {
     const std::string header = fmt::format("blob {}", git_bytes);
     add({header.c_str(), header.size() + 1});

@@ -100,8 +100,7 @@ struct HttpClient::State {
   CURL* curl = nullptr;
   std::string redirect;  // where the last answer points to
 
-  Result<HttpHead> hop(const std::string& url, const HttpRequest& request, bool with_token,
-                       const Sink& sink);
+  Result<HttpHead> hop(const std::string& url, const HttpRequest& request, bool with_token, const Sink& sink);
 };
 
 HttpClient::HttpClient() : state_(std::make_unique<State>()) {
@@ -113,8 +112,8 @@ HttpClient::HttpClient() : state_(std::make_unique<State>()) {
 
 HttpClient::~HttpClient() { curl_easy_cleanup(state_->curl); }
 
-Result<HttpHead> HttpClient::State::hop(const std::string& url, const HttpRequest& request,
-                                        bool with_token, const Sink& sink) {
+Result<HttpHead> HttpClient::State::hop(const std::string& url, const HttpRequest& request, bool with_token,
+                                        const Sink& sink) {
   Hop hop{curl, sink, {}};
   char reason[CURL_ERROR_SIZE] = "";
   curl_easy_reset(curl);
@@ -145,8 +144,7 @@ Result<HttpHead> HttpClient::State::hop(const std::string& url, const HttpReques
   if (code != CURLE_OK && !skipped_enough) {
     const std::string why = reason[0] != 0 ? reason : curl_easy_strerror(code);
     const bool our_address = code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;
-    return error(our_address ? Code::kInvalidArgument : Code::kUnavailable, "[hub] GET {}: {}", url,
-                 why);
+    return error(our_address ? Code::kInvalidArgument : Code::kUnavailable, "[hub] GET {}: {}", url, why);
   }
   if (hop.head.status >= 200 && hop.head.status < 300 && !hop.begin()) {
     return std::unexpected(std::move(*hop.failure));

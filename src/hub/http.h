@@ -25,13 +25,13 @@ struct HttpRequest {
 
 struct HttpHead {
   int status = 0;
-  std::string etag;             // with its quotes
-  std::string linked_etag;      // X-Linked-ETag of the first answer: the Hub's checksum
+  std::string etag;         // with its quotes
+  std::string linked_etag;  // X-Linked-ETag of the first answer: the Hub's checksum
   std::string content_range;
   std::string error_code;       // X-Error-Code of the Hub
   int64_t content_length = -1;  // -1: not said
   int64_t retry_after_s = -1;
-  std::string url;              // of the last answer
+  std::string url;  // of the last answer
 };
 
 class HttpClient {

@@ -57,9 +57,9 @@ TEST(reference, each_form_is_understood) {
 }
 
 TEST(reference, bad_ones_are_refused_with_the_form) {
-  for (const char* bad : {"", "hf:", "hf:/x", "hf:a/b/c", "hf:a/..", "hf:../b", "hf:a/b:", "hf:a/b@",
-                          "hf:a b/c", "hf:a/b:Q4/x", "hf:a/b@../x", "hf:-a/b", "https://", "https://host",
-                          "https:///x", "https://user:pw@host/x.gguf", "https://host/a b"}) {
+  for (const char* bad : {"", "hf:", "hf:/x", "hf:a/b/c", "hf:a/..", "hf:../b", "hf:a/b:", "hf:a/b@", "hf:a b/c",
+                          "hf:a/b:Q4/x", "hf:a/b@../x", "hf:-a/b", "https://", "https://host", "https:///x",
+                          "https://user:pw@host/x.gguf", "https://host/a b"}) {
     EXPECT_FALSE(parse_reference(bad)) << bad;
   }
   EXPECT_NE(parse_reference("hf:a/b/c").error().message().find("write hf:org/repo"), std::string::npos);
@@ -69,8 +69,8 @@ TEST(reference, file_names_stay_inside_the_folder) {
   for (const char* good : {"a.gguf", "onnx/model.onnx", "a..b", "Q4_K_M/x-00001-of-00002.gguf"}) {
     EXPECT_TRUE(is_safe_file_name(good)) << good;
   }
-  for (const char* bad : {"", "/etc/passwd", "../x", "a/../b", "a//b", "./a", "a/", "..", "a\\b", "C:x",
-                          "a\nb", ".ingot.json", "x/.ingot.json", "a.part"}) {
+  for (const char* bad : {"", "/etc/passwd", "../x", "a/../b", "a//b", "./a", "a/", "..", "a\\b", "C:x", "a\nb",
+                          ".ingot.json", "x/.ingot.json", "a.part"}) {
     EXPECT_FALSE(is_safe_file_name(bad)) << bad;
   }
   EXPECT_FALSE(is_safe_file_name(std::string(5000, 'a')));
@@ -78,10 +78,12 @@ TEST(reference, file_names_stay_inside_the_folder) {
 
 TEST(repository, the_hubs_description_is_read) {
   const std::string sum(64, 'b');
-  const auto r = parse_repository(R"({"sha":")" + std::string(40, 'c') + R"(","siblings":[
-    {"rfilename":"config.json","size":12,"blobId":")" + std::string(40, 'd') + R"("},
-    {"rfilename":"m.gguf","size":99,"blobId":")" + std::string(40, 'e') +
-                                  R"(","lfs":{"sha256":")" + sum + R"(","size":99,"pointerSize":1}}]})");
+  const auto r =
+      parse_repository(R"({"sha":")" + std::string(40, 'c') + R"(","siblings":[
+    {"rfilename":"config.json","size":12,"blobId":")" +
+                       std::string(40, 'd') + R"("},
+    {"rfilename":"m.gguf","size":99,"blobId":")" +
+                       std::string(40, 'e') + R"(","lfs":{"sha256":")" + sum + R"(","size":99,"pointerSize":1}}]})");
   ASSERT_TRUE(r) << r.error().message();
   EXPECT_EQ(r->commit, std::string(40, 'c'));
   ASSERT_EQ(r->files.size(), 2u);
@@ -94,14 +96,12 @@ TEST(repository, the_hubs_description_is_read) {
 TEST(repository, answers_that_are_not_the_hubs_are_refused) {
   const std::string head = R"({"sha":")" + std::string(40, 'c') + R"(","siblings":)";
   for (const std::string& bad :
-       {std::string(""), std::string("<html>"), std::string("[]"), std::string("{}"),
-        std::string(R"({"siblings":[]})"), head + "[3]}", head + R"([{"rfilename":7}]})",
-        head + R"([{"rfilename":"../../x"}]})", head + R"([{"rfilename":"/x"}]})",
-        head + std::string(100, '[') + std::string(100, ']') + "}"}) {
+       {std::string(""), std::string("<html>"), std::string("[]"), std::string("{}"), std::string(R"({"siblings":[]})"),
+        head + "[3]}", head + R"([{"rfilename":7}]})", head + R"([{"rfilename":"../../x"}]})",
+        head + R"([{"rfilename":"/x"}]})", head + std::string(100, '[') + std::string(100, ']') + "}"}) {
     EXPECT_FALSE(parse_repository(bad)) << bad;
   }
-  EXPECT_NE(parse_repository(head + R"([{"rfilename":"../x"}]})").error().message().find("outside"),
-            std::string::npos);
+  EXPECT_NE(parse_repository(head + R"([{"rfilename":"../x"}]})").error().message().find("outside"), std::string::npos);
 }
 
 TEST(choose, the_quant_that_is_asked_for) {
@@ -130,8 +130,7 @@ TEST(choose, all_parts_of_a_split_file) {
 TEST(choose, safetensors_with_configuration_and_tokenizer) {
   const Repository r = repository({"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
                                    "model.safetensors.index.json", "config.json", "tokenizer.json",
-                                   "consolidated.safetensors", "pytorch_model.bin", "README.md",
-                                   "onnx/model.onnx"});
+                                   "consolidated.safetensors", "pytorch_model.bin", "README.md", "onnx/model.onnx"});
   const auto s = choose_files(r, ref("hf:a/b"));
   ASSERT_TRUE(s);
   EXPECT_EQ(s->entry, "");
@@ -140,8 +139,7 @@ TEST(choose, safetensors_with_configuration_and_tokenizer) {
   EXPECT_NE(refusal(r, "hf:a/b:Q4_0").find("leave ':Q4_0' away"), std::string::npos);
   EXPECT_EQ(choose_files(repository({"onnx/model.onnx", "onnx/model.onnx_data"}), ref("hf:a/b"))->entry,
             "onnx/model.onnx");
-  EXPECT_NE(refusal(repository({"README.md"}), "hf:a/b").find("none of the repository's 1 files"),
-            std::string::npos);
+  EXPECT_NE(refusal(repository({"README.md"}), "hf:a/b").find("none of the repository's 1 files"), std::string::npos);
 }
 
 TEST(choose, a_quant_is_read_from_the_name) {
@@ -174,9 +172,7 @@ TEST(origin, is_scheme_host_and_port) {
 
 class CacheTest : public testing::Test {
  protected:
-  CacheTest()
-      : root_(fs::temp_directory_path() / ("ingot_hub_test_" + std::to_string(::getpid()))),
-        cache_(root_) {}
+  CacheTest() : root_(fs::temp_directory_path() / ("ingot_hub_test_" + std::to_string(::getpid()))), cache_(root_) {}
   ~CacheTest() override { fs::remove_all(root_); }
 
   void add(std::string_view reference, const std::vector<std::string>& files) {
@@ -214,7 +210,8 @@ TEST_F(CacheTest, a_model_with_a_missing_or_short_file_is_not_there) {
 
 TEST_F(CacheTest, a_broken_manifest_is_as_none) {
   add("hf:a/b", {"m.gguf"});
-  for (const char* text : {"", "{", "[]", R"({"models":[{"reference":"hf:a/b","files":[{"path":"../x","bytes":1}]}]})"}) {
+  for (const char* text :
+       {"", "{", "[]", R"({"models":[{"reference":"hf:a/b","files":[{"path":"../x","bytes":1}]}]})"}) {
     std::ofstream(root_ / "hf/a/b/main/.ingot.json") << text;
     EXPECT_FALSE(cache_.find(ref("hf:a/b"))) << text;
   }

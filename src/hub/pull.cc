@@ -54,17 +54,16 @@ Result<std::string> get_text(HttpClient& client, const std::string& url, const P
   std::chrono::milliseconds wait{500};
   for (int tries = 1;; ++tries) {
     std::string body;
-    auto head = client.get(
-        {url, options.token, 0, ""},
-        {[](const HttpHead&) -> Result<void> { return {}; },
-         [&](std::span<const char> data) -> Result<void> {
-           if (body.size() + data.size() > limits::kHubAnswerBytesMax) {
-             return invalid("[hub] GET {}: the answer is longer than {} MB: refused", url,
-                            limits::kHubAnswerBytesMax >> 20);
-           }
-           body.append(data.data(), data.size());
-           return {};
-         }});
+    auto head = client.get({url, options.token, 0, ""},
+                           {[](const HttpHead&) -> Result<void> { return {}; },
+                            [&](std::span<const char> data) -> Result<void> {
+                              if (body.size() + data.size() > limits::kHubAnswerBytesMax) {
+                                return invalid("[hub] GET {}: the answer is longer than {} MB: refused", url,
+                                               limits::kHubAnswerBytesMax >> 20);
+                              }
+                              body.append(data.data(), data.size());
+                              return {};
+                            }});
     Status failure(Code::kUnknown, "");
     if (head && head->status >= 200 && head->status < 300) return body;
     failure = head ? status_error(*head, url, !options.token.empty()) : head.error();
@@ -82,20 +81,20 @@ struct Plan {
 };
 
 Result<Plan> plan_hub(HttpClient& client, const ModelRef& ref, const PullOptions& options) {
-  const std::string url = fmt::format("{}/api/models/{}/revision/{}?blobs=true", options.endpoint,
-                                      ref.repo, percent_encoded(ref.revision));
+  const std::string url =
+      fmt::format("{}/api/models/{}/revision/{}?blobs=true", options.endpoint, ref.repo, percent_encoded(ref.revision));
   auto text = get_text(client, url, options);
   if (!text) {
     if (text.error().code() != Code::kNotFound) return std::unexpected(text.error());
-    return not_found("{}: the repository '{}' or its revision '{}' does not exist",
-                     text.error().message(), ref.repo, ref.revision);
+    return not_found("{}: the repository '{}' or its revision '{}' does not exist", text.error().message(), ref.repo,
+                     ref.revision);
   }
   const Repository repository = INGOT_TRY(parse_repository(*text));
   Selection selection = INGOT_TRY(choose_files(repository, ref));
   Plan plan{repository.commit, selection.label, selection.entry, std::move(selection.files), {}};
   for (const RemoteFile& f : plan.files) {
-    plan.urls.push_back(fmt::format("{}/{}/resolve/{}/{}", options.endpoint, ref.repo, plan.commit,
-                                    percent_encoded(f.path)));
+    plan.urls.push_back(
+        fmt::format("{}/{}/resolve/{}/{}", options.endpoint, ref.repo, plan.commit, percent_encoded(f.path)));
   }
   return plan;
 }
@@ -174,13 +173,11 @@ Result<Pulled> Puller::run() {
   if (!options_.update) {
     if (auto model = cache_.find(ref_)) return Pulled{std::move(*model), true};
   }
-  const FolderLock held =
-      INGOT_TRY(cache_.lock(ref_, [&] { tell(Progress::Kind::kWaiting, "", 0, 0, 0); }));
+  const FolderLock held = INGOT_TRY(cache_.lock(ref_, [&] { tell(Progress::Kind::kWaiting, "", 0, 0, 0); }));
   if (!options_.update) {
     if (auto model = cache_.find(ref_)) return Pulled{std::move(*model), true};
   }
-  const Plan plan = INGOT_TRY(ref_.kind == ModelRef::Kind::kHub ? plan_hub(client_, ref_, options_)
-                                                                : plan_url(ref_));
+  const Plan plan = INGOT_TRY(ref_.kind == ModelRef::Kind::kHub ? plan_hub(client_, ref_, options_) : plan_url(ref_));
   for (const CachedModel& m : cache_.list()) {
     if (m.folder == folder_) known_.insert(known_.end(), m.entry.files.begin(), m.entry.files.end());
   }
@@ -209,8 +206,7 @@ PullOptions PullOptions::from_environment() {
 
 Result<Pulled> pull(const ModelCache& cache, const ModelRef& ref, const PullOptions& options) {
   if (!ref.remote()) {
-    return invalid("[hub] '{}' is a path, nothing to pull; write hf:org/repo[:quant] or https://…",
-                   ref.text);
+    return invalid("[hub] '{}' is a path, nothing to pull; write hf:org/repo[:quant] or https://…", ref.text);
   }
   return Puller(cache, ref, options).run();
 }

@@ -19,10 +19,10 @@ namespace ingot::hub {
 struct Progress {
   enum class Kind { kWaiting, kFileBegins, kBytes, kFileDone };
   Kind kind;
-  std::string_view file;    // empty while waiting for another process
+  std::string_view file;  // empty while waiting for another process
   size_t file_index = 0, files = 0;
-  int64_t bytes = 0;        // of the whole model, on the disk
-  int64_t bytes_total = -1; // -1: not known
+  int64_t bytes = 0;         // of the whole model, on the disk
+  int64_t bytes_total = -1;  // -1: not known
 };
 
 struct PullOptions {

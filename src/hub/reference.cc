@@ -10,13 +10,12 @@ constexpr size_t kNameBytesMax = 256;
 constexpr size_t kPathBytesMax = 1024;
 
 bool is_name_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-         c == '_' || c == '-';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
 }
 
 bool is_name(std::string_view s) {
-  return !s.empty() && s.size() <= kNameBytesMax && std::ranges::all_of(s, is_name_char) &&
-         s.front() != '.' && s.front() != '-' && s.find("..") == s.npos;
+  return !s.empty() && s.size() <= kNameBytesMax && std::ranges::all_of(s, is_name_char) && s.front() != '.' &&
+         s.front() != '-' && s.find("..") == s.npos;
 }
 
 // Names with '/' between them.
@@ -58,10 +57,8 @@ Result<ModelRef> parse_hub(std::string_view text) {
 Result<ModelRef> parse_url(std::string_view text) {
   const std::string_view host = text.substr(text.find("://") + 3);
   const bool clean = std::ranges::all_of(text, [](unsigned char c) { return c > ' ' && c != 127; });
-  if (!clean || host.empty() || host.front() == '/' || host.find('/') == host.npos ||
-      text.size() > 4096) {
-    return invalid("[hub] '{}': this is no address of a file; write https://host/path/model.gguf",
-                   text.substr(0, 200));
+  if (!clean || host.empty() || host.front() == '/' || host.find('/') == host.npos || text.size() > 4096) {
+    return invalid("[hub] '{}': this is no address of a file; write https://host/path/model.gguf", text.substr(0, 200));
   }
   if (host.substr(0, host.find('/')).find('@') != host.npos) {
     return invalid("[hub] an address with a password in it is refused; use a token instead");
@@ -88,8 +85,7 @@ bool is_safe_file_name(std::string_view name) {
   for (;;) {
     const size_t slash = name.find('/');
     const std::string_view part = name.substr(0, slash);
-    if (part.empty() || part == "." || part == ".." || part.size() > 255 ||
-        part.starts_with(".ingot")) {
+    if (part.empty() || part == "." || part == ".." || part.size() > 255 || part.starts_with(".ingot")) {
       return false;
     }
     if (slash == name.npos) return true;

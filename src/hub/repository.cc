@@ -69,8 +69,7 @@ std::vector<GgufModel> gguf_models(const Repository& repository) {
   std::map<std::string, GgufModel> models;
   for (const RemoteFile& file : repository.files) {
     const std::string name = upper(base_name(file.path));
-    if (!name.ends_with(".GGUF") || name.find("MMPROJ") != name.npos ||
-        name.find("IMATRIX") != name.npos) {
+    if (!name.ends_with(".GGUF") || name.find("MMPROJ") != name.npos || name.find("IMATRIX") != name.npos) {
       continue;
     }
     std::smatch m;
@@ -102,9 +101,8 @@ bool names_quant(std::string_view name, std::string_view quant) {
   return false;
 }
 
-constexpr std::array kPreferred = {"Q4_K_M", "Q4_K_S", "Q4_0",   "IQ4_NL", "IQ4_XS", "MXFP4",
-                                   "Q5_K_M", "Q5_K_S", "Q6_K",   "Q8_0",   "Q3_K_M", "BF16",
-                                   "F16",    "F32"};
+constexpr std::array kPreferred = {"Q4_K_M", "Q4_K_S", "Q4_0", "IQ4_NL", "IQ4_XS", "MXFP4", "Q5_K_M",
+                                   "Q5_K_S", "Q6_K",   "Q8_0", "Q3_K_M", "BF16",   "F16",   "F32"};
 
 // Of several that match, the one with the shortest name: not "UD-Q4_K_M" for "Q4_K_M".
 const GgufModel* find_quant(const std::vector<GgufModel>& models, std::string_view quant) {
@@ -135,8 +133,8 @@ Result<Selection> choose_gguf(const std::vector<GgufModel>& models, const ModelR
   if (!ref.quant.empty()) {
     chosen = find_quant(models, ref.quant);
     if (chosen == nullptr) {
-      return not_found("[hub] '{}': no file of quantization '{}'; there are: {}", ref.text,
-                       ref.quant, available(models));
+      return not_found("[hub] '{}': no file of quantization '{}'; there are: {}", ref.text, ref.quant,
+                       available(models));
     }
   }
   for (size_t i = 0; chosen == nullptr && i < kPreferred.size(); ++i) {
@@ -144,8 +142,8 @@ Result<Selection> choose_gguf(const std::vector<GgufModel>& models, const ModelR
   }
   if (chosen == nullptr) chosen = &models.front();
   if (chosen->parts.size() != chosen->parts_expected) {
-    return not_found("[hub] '{}': {} has {} of its {} parts; choose another of: {}", ref.text,
-                     chosen->name, chosen->parts.size(), chosen->parts_expected, available(models));
+    return not_found("[hub] '{}': {} has {} of its {} parts; choose another of: {}", ref.text, chosen->name,
+                     chosen->parts.size(), chosen->parts_expected, available(models));
   }
   Selection out{quant_of_name(chosen->name), chosen->parts.front()->path, {}};
   if (out.label.empty()) out.label = "GGUF";
@@ -154,22 +152,30 @@ Result<Selection> choose_gguf(const std::vector<GgufModel>& models, const ModelR
 }
 
 bool is_companion(std::string_view path) {
-  constexpr std::array kNames = {
-      "config.json",        "generation_config.json",   "tokenizer.json", "tokenizer_config.json",
-      "tokenizer.model",    "special_tokens_map.json",  "vocab.json",     "vocab.txt",
-      "merges.txt",         "added_tokens.json",        "chat_template.jinja",
-      "chat_template.json", "preprocessor_config.json", "model.safetensors.index.json"};
+  constexpr std::array kNames = {"config.json",
+                                 "generation_config.json",
+                                 "tokenizer.json",
+                                 "tokenizer_config.json",
+                                 "tokenizer.model",
+                                 "special_tokens_map.json",
+                                 "vocab.json",
+                                 "vocab.txt",
+                                 "merges.txt",
+                                 "added_tokens.json",
+                                 "chat_template.jinja",
+                                 "chat_template.json",
+                                 "preprocessor_config.json",
+                                 "model.safetensors.index.json"};
   return std::ranges::find(kNames, path) != kNames.end() ||
          (path.starts_with("additional_chat_templates/") && path.ends_with(".jinja"));
 }
 
 Selection choose_safetensors(const Repository& repository) {
   const auto is_weight = [](std::string_view path, std::string_view prefix) {
-    return path.ends_with(".safetensors") && path.starts_with(prefix) &&
-           path.find('/') == path.npos;
+    return path.ends_with(".safetensors") && path.starts_with(prefix) && path.find('/') == path.npos;
   };
-  const bool standard = std::ranges::any_of(
-      repository.files, [&](const RemoteFile& f) { return is_weight(f.path, "model"); });
+  const bool standard =
+      std::ranges::any_of(repository.files, [&](const RemoteFile& f) { return is_weight(f.path, "model"); });
   Selection out{"safetensors", "", {}};
   for (const RemoteFile& f : repository.files) {
     if (is_weight(f.path, standard ? "model" : "") || is_companion(f.path)) out.files.push_back(f);
@@ -210,8 +216,8 @@ Result<Repository> parse_repository(std::string_view text) {
     return invalid("[hub] the server's answer is not the Hub's model description; check HF_ENDPOINT");
   }
   if (siblings->get_array().size() > limits::kHubFilesMax) {
-    return invalid("[hub] the repository has {} files; at most {} are read",
-                   siblings->get_array().size(), limits::kHubFilesMax);
+    return invalid("[hub] the repository has {} files; at most {} are read", siblings->get_array().size(),
+                   limits::kHubFilesMax);
   }
   Repository out{text_of(*o, "sha"), {}};
   if (!is_hex(out.commit, 40)) {
@@ -227,19 +233,19 @@ Result<Selection> choose_files(const Repository& repository, const ModelRef& ref
   const std::vector<GgufModel> models = gguf_models(repository);
   if (!models.empty()) return choose_gguf(models, ref);
   if (!ref.quant.empty()) {
-    return not_found("[hub] '{}': the repository has no GGUF file; leave ':{}' away, or name a "
-                     "repository with GGUF files",
-                     ref.text, ref.quant);
+    return not_found(
+        "[hub] '{}': the repository has no GGUF file; leave ':{}' away, or name a "
+        "repository with GGUF files",
+        ref.text, ref.quant);
   }
   const auto has_weights = [](const Selection& s) {
-    return std::ranges::any_of(s.files, [](const RemoteFile& f) {
-      return f.path.ends_with(".safetensors") || f.path.ends_with(".onnx");
-    });
+    return std::ranges::any_of(
+        s.files, [](const RemoteFile& f) { return f.path.ends_with(".safetensors") || f.path.ends_with(".onnx"); });
   };
   if (Selection s = choose_safetensors(repository); has_weights(s)) return s;
   if (Selection s = choose_onnx(repository); has_weights(s)) return s;
-  return not_found("[hub] '{}': none of the repository's {} files is a GGUF, safetensors or ONNX model",
-                   ref.text, repository.files.size());
+  return not_found("[hub] '{}': none of the repository's {} files is a GGUF, safetensors or ONNX model", ref.text,
+                   repository.files.size());
 }
 
 std::string quant_of_name(std::string_view path) {

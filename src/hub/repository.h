@@ -15,10 +15,10 @@
 namespace ingot::hub {
 
 struct RemoteFile {
-  std::string path;    // in the repository
-  int64_t bytes = -1;  // -1: not known
-  std::string sha256;  // hex; empty if the file is not in LFS
-  std::string git_oid; // hex SHA-1 of the git blob; empty if not known
+  std::string path;     // in the repository
+  int64_t bytes = -1;   // -1: not known
+  std::string sha256;   // hex; empty if the file is not in LFS
+  std::string git_oid;  // hex SHA-1 of the git blob; empty if not known
 };
 
 struct Repository {

@@ -168,8 +168,8 @@ Result<void> Attempt::begin(const HttpHead& head) {
     const ContentRange range = parse_content_range(head.content_range);
     if (range.begin != on_disk) {
       part_.discard();
-      return error(Code::kUnavailable, "[hub] GET {}: the server resumes at {} instead of {}",
-                   head.url, range.begin, on_disk);
+      return error(Code::kUnavailable, "[hub] GET {}: the server resumes at {} instead of {}", head.url, range.begin,
+                   on_disk);
     }
     keep = on_disk;
     total_ = range.total;
@@ -177,8 +177,8 @@ Result<void> Attempt::begin(const HttpHead& head) {
   const int64_t expected = what_.file.bytes;
   if (expected >= 0 && total_ >= 0 && total_ != expected) {
     part_.discard();
-    return error(Code::kDataLoss, "[hub] '{}': the server sends {} bytes, its own list says {}",
-                 what_.file.path, total_, expected);
+    return error(Code::kDataLoss, "[hub] '{}': the server sends {} bytes, its own list says {}", what_.file.path,
+                 total_, expected);
   }
   if (total_ < 0) total_ = expected;
   if (head.linked_etag.size() == 66) linked_sha256_ = head.linked_etag.substr(1, 64);
@@ -191,16 +191,15 @@ Result<void> Attempt::begin(const HttpHead& head) {
     return error(Code::kResourceExhausted,
                  "[hub] the disk of '{}' has {} MB free, '{}' needs {} MB; free some space or set "
                  "INGOT_CACHE to a larger disk",
-                 what_.target.parent_path().string(), space.available >> 20, what_.file.path,
-                 (total_ - keep) >> 20);
+                 what_.target.parent_path().string(), space.available >> 20, what_.file.path, (total_ - keep) >> 20);
   }
   return part_.open(keep, identity() + ' ' + head.etag);
 }
 
 Result<void> Attempt::check() {
   if (what_.file.bytes >= 0 && bytes_ != what_.file.bytes) {
-    return error(Code::kDataLoss, "[hub] '{}': {} bytes arrived, {} were expected", what_.file.path,
-                 bytes_, what_.file.bytes);
+    return error(Code::kDataLoss, "[hub] '{}': {} bytes arrived, {} were expected", what_.file.path, bytes_,
+                 what_.file.bytes);
   }
   const std::string got = sum_->hex();
   const bool is_sha256 = got.size() == 64;
@@ -227,19 +226,19 @@ Result<int64_t> Attempt::run() {
   }
   if (what_.file.bytes >= 0 && request.range_begin >= what_.file.bytes) request.range_begin = 0;
   bytes_ = request.range_begin;
-  const HttpHead head = INGOT_TRY(client_.get(
-      request, {[this](const HttpHead& h) { return begin(h); },
-                [this](std::span<const char> data) -> Result<void> {
-                  INGOT_TRY(part_.write(data));
-                  sum_->add(data);
-                  bytes_ += static_cast<int64_t>(data.size());
-                  if (what_.file.bytes >= 0 && bytes_ > what_.file.bytes) {
-                    return error(Code::kDataLoss, "[hub] '{}': more than the expected {} bytes arrive",
-                                 what_.file.path, what_.file.bytes);
-                  }
-                  if (what_.progress) what_.progress(bytes_, total_);
-                  return {};
-                }}));
+  const HttpHead head = INGOT_TRY(
+      client_.get(request, {[this](const HttpHead& h) { return begin(h); },
+                            [this](std::span<const char> data) -> Result<void> {
+                              INGOT_TRY(part_.write(data));
+                              sum_->add(data);
+                              bytes_ += static_cast<int64_t>(data.size());
+                              if (what_.file.bytes >= 0 && bytes_ > what_.file.bytes) {
+                                return error(Code::kDataLoss, "[hub] '{}': more than the expected {} bytes arrive",
+                                             what_.file.path, what_.file.bytes);
+                              }
+                              if (what_.progress) what_.progress(bytes_, total_);
+                              return {};
+                            }}));
   if (head.status == 416) {
     part_.discard();
     return error(Code::kUnavailable, "[hub] GET {}: the server cannot resume", what_.url);
@@ -256,9 +255,9 @@ Result<int64_t> Attempt::run() {
 }  // namespace
 
 Status status_error(const HttpHead& head, const std::string& url, bool had_token) {
-  const std::string what = fmt::format(
-      "[hub] GET {}: HTTP {}{}", url, head.status,
-      head.error_code.empty() ? "" : fmt::format(" ({})", head.error_code.substr(0, 64)));
+  const std::string what =
+      fmt::format("[hub] GET {}: HTTP {}{}", url, head.status,
+                  head.error_code.empty() ? "" : fmt::format(" ({})", head.error_code.substr(0, 64)));
   switch (head.status) {
     case 401:
       return {Code::kUnauthenticated,
@@ -269,12 +268,10 @@ Status status_error(const HttpHead& head, const std::string& url, bool had_token
       return {Code::kPermissionDenied,
               what + (had_token ? "; the token has no access: accept the model's licence on its page"
                                 : "; set HF_TOKEN to an access token that may read it")};
-    case 404:
-      return {Code::kNotFound, what + "; check the name, the revision and the file"};
+    case 404: return {Code::kNotFound, what + "; check the name, the revision and the file"};
     case 408:
     case 425:
-    case 429:
-      return {Code::kUnavailable, what + "; the server asks to wait"};
+    case 429: return {Code::kUnavailable, what + "; the server asks to wait"};
     default:
       if (head.status >= 500) return {Code::kUnavailable, what + "; the server has a problem"};
       return {Code::kFailedPrecondition, what + "; the server refuses"};
@@ -300,8 +297,8 @@ Result<int64_t> transfer(HttpClient& client, const Transfer& what) {
       wait = what.wait;
     }
     if (tries >= what.attempts_max) {
-      return error(code, "{} (gave up after {} attempts; run the command again to go on)",
-                   result.error().message(), tries);
+      return error(code, "{} (gave up after {} attempts; run the command again to go on)", result.error().message(),
+                   tries);
     }
     std::this_thread::sleep_for(attempt.server_wait().value_or(wait));
     wait = std::min(wait * 2, milliseconds(8000));

@@ -25,7 +25,7 @@ struct Transfer {
   std::filesystem::path target;
   // bytes: of this file, on the disk; total: -1 if not known.
   std::function<void(int64_t bytes, int64_t total)> progress;
-  int attempts_max = 5;  // without a byte of progress
+  int attempts_max = 5;                 // without a byte of progress
   std::chrono::milliseconds wait{500};  // before the second attempt; doubles up to 8 s
 };
 

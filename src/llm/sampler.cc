@@ -34,13 +34,11 @@ void bar_outside(std::span<float> row, std::span<const uint64_t> mask) {
 Result<Sampler> Sampler::create(SamplerParams params, SamplerVocab vocab) {
   INGOT_TRY(validate(params));
   if (vocab.size <= 0 || vocab.size > std::numeric_limits<Token>::max()) {
-    return invalid("[sampler] vocabulary size {}: give 1 to {}", vocab.size,
-                   std::numeric_limits<Token>::max());
+    return invalid("[sampler] vocabulary size {}: give 1 to {}", vocab.size, std::numeric_limits<Token>::max());
   }
   for (const auto& [token, bias] : params.logit_bias) {
     if (token < 0 || token >= vocab.size) {
-      return invalid("[sampler] 'logit_bias': token {} is not in the vocabulary (0 to {})", token,
-                     vocab.size - 1);
+      return invalid("[sampler] 'logit_bias': token {} is not in the vocabulary (0 to {})", token, vocab.size - 1);
     }
   }
   std::erase_if(vocab.eog, [&](Token t) { return t < 0 || t >= vocab.size; });
@@ -60,9 +58,7 @@ Sampler::Sampler(SamplerParams params, SamplerVocab vocab)
                          (dry_.active() && has_step(SamplerStep::kDry)));
 }
 
-bool Sampler::has_step(SamplerStep step) const {
-  return std::ranges::find(params_.order, step) != params_.order.end();
-}
+bool Sampler::has_step(SamplerStep step) const { return std::ranges::find(params_.order, step) != params_.order.end(); }
 
 void Sampler::remember(Token token) {
   if (!remembers_ || token < 0 || token >= vocab_.size) return;
@@ -83,8 +79,7 @@ void Sampler::accept(Token token) {
   if (chosen != drawn.end()) mirostat_.learn(chosen->p);
 }
 
-void Sampler::prepare(std::span<const float> logits, std::span<const uint64_t> mask,
-                      bool bar_eog) {
+void Sampler::prepare(std::span<const float> logits, std::span<const uint64_t> mask, bool bar_eog) {
   candidates_.reset(logits);
   for (const auto& [token, bias] : params_.logit_bias) {
     candidates_.edit_row()[static_cast<size_t>(token)] += bias;
@@ -98,28 +93,20 @@ void Sampler::prepare(std::span<const float> logits, std::span<const uint64_t> m
 void Sampler::run_step(SamplerStep step) {
   const auto min_keep = static_cast<size_t>(params_.min_keep);
   switch (step) {
-    case SamplerStep::kPenalties:
-      return penalties_.apply(candidates_);
-    case SamplerStep::kDry:
-      return dry_.apply(candidates_, history_);
-    case SamplerStep::kTopNSigma:
-      return top_n_sigma(candidates_, params_.top_n_sigma);
-    case SamplerStep::kTopK:
-      return top_k(candidates_, params_.top_k);
-    case SamplerStep::kTypicalP:
-      return typical_p(candidates_, params_.typical_p, min_keep);
-    case SamplerStep::kTopP:
-      return top_p(candidates_, params_.top_p, min_keep);
-    case SamplerStep::kMinP:
-      return min_p(candidates_, params_.min_p, min_keep);
+    case SamplerStep::kPenalties: return penalties_.apply(candidates_);
+    case SamplerStep::kDry: return dry_.apply(candidates_, history_);
+    case SamplerStep::kTopNSigma: return top_n_sigma(candidates_, params_.top_n_sigma);
+    case SamplerStep::kTopK: return top_k(candidates_, params_.top_k);
+    case SamplerStep::kTypicalP: return typical_p(candidates_, params_.typical_p, min_keep);
+    case SamplerStep::kTopP: return top_p(candidates_, params_.top_p, min_keep);
+    case SamplerStep::kMinP: return min_p(candidates_, params_.min_p, min_keep);
     case SamplerStep::kXtc:
       if (uniform(seed_, Stream::kXtc, step_) < params_.xtc_probability) {
         xtc(candidates_, params_.xtc_threshold, min_keep);
       }
       return;
     case SamplerStep::kTemperature:
-      return dynamic_temperature(candidates_, params_.temperature, params_.dynatemp_range,
-                                 params_.dynatemp_exponent);
+      return dynamic_temperature(candidates_, params_.temperature, params_.dynatemp_range, params_.dynatemp_exponent);
   }
 }
 
@@ -162,18 +149,16 @@ Token Sampler::draw() {
   return last->id;
 }
 
-Result<Sampled> Sampler::sample(std::span<const float> logits,
-                                std::span<const uint64_t> allowed_mask) {
+Result<Sampled> Sampler::sample(std::span<const float> logits, std::span<const uint64_t> allowed_mask) {
   const auto size = static_cast<size_t>(vocab_.size);
   if (logits.size() != size) {
     return invalid("[sampler] {} logits for a vocabulary of {}", logits.size(), size);
   }
   if (!allowed_mask.empty() && allowed_mask.size() < (size + 63) / 64) {
-    return invalid("[sampler] mask of {} words for a vocabulary of {}; it needs {}",
-                   allowed_mask.size(), size, (size + 63) / 64);
+    return invalid("[sampler] mask of {} words for a vocabulary of {}; it needs {}", allowed_mask.size(), size,
+                   (size + 63) / 64);
   }
-  const bool bar_eog =
-      params_.ignore_eos || step_ < static_cast<uint64_t>(params_.min_tokens);
+  const bool bar_eog = params_.ignore_eos || step_ < static_cast<uint64_t>(params_.min_tokens);
   prepare(logits, allowed_mask, bar_eog);
   run_steps();
   if (candidates_.view().empty() && bar_eog && !allowed_mask.empty()) {

@@ -55,8 +55,7 @@ class Sampler {
   // Cost: no allocation in steady state.
   // Errors: kInvalidArgument if the sizes are wrong, kFailedPrecondition if no token can be chosen.
   // The end of generation is chosen in spite of ignore_eos and min_tokens if a mask allows only it.
-  Result<Sampled> sample(std::span<const float> logits,
-                         std::span<const uint64_t> allowed_mask = {});
+  Result<Sampled> sample(std::span<const float> logits, std::span<const uint64_t> allowed_mask = {});
 
   // What the last sample() drew from, with probabilities that sum to 1.
   std::span<const Candidate> candidates() const { return candidates_.view(); }

@@ -1,9 +1,9 @@
 // One step of the sampler over a vocabulary of 262,144 (Gemma 3), by what it is asked for.
-#include "llm/sampler.h"
-
 #include <benchmark/benchmark.h>
 
 #include <random>
+
+#include "llm/sampler.h"
 
 namespace ingot::llm {
 namespace {

@@ -76,8 +76,7 @@ SamplerParams params_of(const json::object& o) {
   return p;
 }
 
-void expect_same(std::span<const Candidate> candidates, const json::value& golden,
-                 const std::string& name) {
+void expect_same(std::span<const Candidate> candidates, const json::value& golden, const std::string& name) {
   std::vector<Candidate> ours(candidates.begin(), candidates.end());
   std::erase_if(ours, [](const Candidate& c) { return c.p <= 1e-9f; });
   std::ranges::sort(ours, {}, &Candidate::id);
@@ -96,9 +95,8 @@ TEST(sampler_golden, candidates_and_probabilities_equal_llama_cpp) {
     std::vector<std::vector<Token>> breakers;
     for (const json::value& b : c.at("breakers").as_array()) breakers.push_back(tokens(b));
     const std::vector<float> logits = row(c.at("row"));
-    auto sampler = Sampler::create(
-        params_of(c.at("params").as_object()),
-        {static_cast<int64_t>(logits.size()), {}, DryBreakers::from_sequences(breakers)});
+    auto sampler = Sampler::create(params_of(c.at("params").as_object()),
+                                   {static_cast<int64_t>(logits.size()), {}, DryBreakers::from_sequences(breakers)});
     ASSERT_TRUE(sampler) << sampler.error().message();
     sampler->accept_prompt(tokens(c.at("history")));
     ASSERT_TRUE(sampler->sample(logits));

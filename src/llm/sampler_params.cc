@@ -18,31 +18,31 @@ struct StepName {
   std::string_view name;
 };
 constexpr StepName kStepNames[] = {
-    {SamplerStep::kPenalties, "penalties"}, {SamplerStep::kDry, "dry"},
-    {SamplerStep::kTopNSigma, "top_n_sigma"}, {SamplerStep::kTopK, "top_k"},
-    {SamplerStep::kTypicalP, "typ_p"},      {SamplerStep::kTopP, "top_p"},
-    {SamplerStep::kMinP, "min_p"},          {SamplerStep::kXtc, "xtc"},
+    {SamplerStep::kPenalties, "penalties"},
+    {SamplerStep::kDry, "dry"},
+    {SamplerStep::kTopNSigma, "top_n_sigma"},
+    {SamplerStep::kTopK, "top_k"},
+    {SamplerStep::kTypicalP, "typ_p"},
+    {SamplerStep::kTopP, "top_p"},
+    {SamplerStep::kMinP, "min_p"},
+    {SamplerStep::kXtc, "xtc"},
     {SamplerStep::kTemperature, "temperature"},
 };
 
 Result<void> in_range(std::string_view name, float value, float low, float high) {
   if (value >= low && value <= high) return {};
   if (high == kInf || high == std::numeric_limits<float>::max()) {
-    return invalid("[sampler] '{}': {} is out of range; give a number of at least {}", name, value,
-                   low);
+    return invalid("[sampler] '{}': {} is out of range; give a number of at least {}", name, value, low);
   }
-  return invalid("[sampler] '{}': {} is out of range; give a number from {} to {}", name, value,
-                 low, high);
+  return invalid("[sampler] '{}': {} is out of range; give a number from {} to {}", name, value, low, high);
 }
 
 Result<void> int_in_range(std::string_view name, int32_t value, int32_t low, int32_t high) {
   if (value >= low && value <= high) return {};
   if (high == kIntMax) {
-    return invalid("[sampler] '{}': {} is out of range; give an integer of at least {}", name,
-                   value, low);
+    return invalid("[sampler] '{}': {} is out of range; give an integer of at least {}", name, value, low);
   }
-  return invalid("[sampler] '{}': {} is out of range; give an integer from {} to {}", name, value,
-                 low, high);
+  return invalid("[sampler] '{}': {} is out of range; give an integer from {} to {}", name, value, low, high);
 }
 
 Result<void> validate_lists(const SamplerParams& p) {
@@ -52,24 +52,22 @@ Result<void> validate_lists(const SamplerParams& p) {
   }
   for (const std::string& s : p.dry_sequence_breakers) {
     if (s.empty() || s.size() > limits::kDryBreakerBytesMax) {
-      return invalid("[sampler] 'dry_sequence_breakers': a string of {} bytes; give 1 to {} bytes",
-                     s.size(), limits::kDryBreakerBytesMax);
+      return invalid("[sampler] 'dry_sequence_breakers': a string of {} bytes; give 1 to {} bytes", s.size(),
+                     limits::kDryBreakerBytesMax);
     }
   }
   if (p.logit_bias.size() > limits::kLogitBiasMax) {
-    return invalid("[sampler] 'logit_bias': {} entries are too many; give at most {}",
-                   p.logit_bias.size(), limits::kLogitBiasMax);
+    return invalid("[sampler] 'logit_bias': {} entries are too many; give at most {}", p.logit_bias.size(),
+                   limits::kLogitBiasMax);
   }
   for (const auto& [token, bias] : p.logit_bias) {
     if (std::isnan(bias) || bias == kInf) {
-      return invalid("[sampler] 'logit_bias': token {} has {}; give a finite number or -infinity",
-                     token, bias);
+      return invalid("[sampler] 'logit_bias': token {} has {}; give a finite number or -infinity", token, bias);
     }
   }
   for (size_t i = 0; i < p.order.size(); ++i) {
     if (std::find(p.order.begin(), p.order.begin() + i, p.order[i]) != p.order.begin() + i) {
-      return invalid("[sampler] 'samplers': '{}' stands twice; name each step once",
-                     sampler_order_text({p.order[i]}));
+      return invalid("[sampler] 'samplers': '{}' stands twice; name each step once", sampler_order_text({p.order[i]}));
     }
   }
   return {};
@@ -95,8 +93,7 @@ Result<void> validate(const SamplerParams& p) {
   INGOT_TRY(in_range("mirostat_eta", p.mirostat_eta, 0, 1000));
   INGOT_TRY(int_in_range("repeat_last_n", p.repeat_last_n, -1, kIntMax));
   if (!(p.repeat_penalty > 0)) {
-    return invalid("[sampler] 'repeat_penalty': {} is out of range; give a number above 0 (1: off)",
-                   p.repeat_penalty);
+    return invalid("[sampler] 'repeat_penalty': {} is out of range; give a number above 0 (1: off)", p.repeat_penalty);
   }
   INGOT_TRY(in_range("repeat_penalty", p.repeat_penalty, 0, 1000));
   INGOT_TRY(in_range("frequency_penalty", p.frequency_penalty, -1000, 1000));
@@ -124,8 +121,7 @@ Result<std::vector<SamplerStep>> parse_sampler_order(std::string_view text) {
     if (found == std::end(kStepNames)) {
       std::vector<SamplerStep> all;
       for (const StepName& s : kStepNames) all.push_back(s.step);
-      return invalid("[sampler] 'samplers': no step '{}'; choose from {}", name.substr(0, 64),
-                     sampler_order_text(all));
+      return invalid("[sampler] 'samplers': no step '{}'; choose from {}", name.substr(0, 64), sampler_order_text(all));
     }
     if (std::ranges::find(order, found->step) != order.end()) {
       return invalid("[sampler] 'samplers': '{}' stands twice; name each step once", name);

@@ -33,34 +33,33 @@ enum class SamplerStep : uint8_t {
 
 struct SamplerParams {
   // Which steps run, in this order.
-  std::vector<SamplerStep> order = {
-      SamplerStep::kPenalties, SamplerStep::kDry,  SamplerStep::kTopNSigma,
-      SamplerStep::kTopK,      SamplerStep::kTypicalP, SamplerStep::kTopP,
-      SamplerStep::kMinP,      SamplerStep::kXtc,  SamplerStep::kTemperature};
+  std::vector<SamplerStep> order = {SamplerStep::kPenalties, SamplerStep::kDry,      SamplerStep::kTopNSigma,
+                                    SamplerStep::kTopK,      SamplerStep::kTypicalP, SamplerStep::kTopP,
+                                    SamplerStep::kMinP,      SamplerStep::kXtc,      SamplerStep::kTemperature};
 
-  float temperature = 0.8f;        // below 1e-5: greedy, and no step but penalties and DRY matters
-  float dynatemp_range = 0.0f;     // > 0: temperature +- range, by the entropy of the candidates
+  float temperature = 0.8f;     // below 1e-5: greedy, and no step but penalties and DRY matters
+  float dynatemp_range = 0.0f;  // > 0: temperature +- range, by the entropy of the candidates
   float dynatemp_exponent = 1.0f;
 
-  int32_t top_k = 40;              // <= 0: off
-  float top_p = 0.95f;             // 1: off
-  float min_p = 0.05f;             // 0: off
-  float typical_p = 1.0f;          // 1: off
-  float top_n_sigma = -1.0f;       // <= 0: off
-  float xtc_probability = 0.0f;    // 0: off
-  float xtc_threshold = 0.1f;      // > 0.5: off
-  int32_t min_keep = 0;            // top_p, min_p, typical_p and XTC leave at least this many
+  int32_t top_k = 40;            // <= 0: off
+  float top_p = 0.95f;           // 1: off
+  float min_p = 0.05f;           // 0: off
+  float typical_p = 1.0f;        // 1: off
+  float top_n_sigma = -1.0f;     // <= 0: off
+  float xtc_probability = 0.0f;  // 0: off
+  float xtc_threshold = 0.1f;    // > 0.5: off
+  int32_t min_keep = 0;          // top_p, min_p, typical_p and XTC leave at least this many
 
-  int32_t mirostat = 0;            // 0 off, 1 or 2
-  float mirostat_tau = 5.0f;       // wanted surprise, bits
-  float mirostat_eta = 0.1f;       // learning rate
+  int32_t mirostat = 0;       // 0 off, 1 or 2
+  float mirostat_tau = 5.0f;  // wanted surprise, bits
+  float mirostat_eta = 0.1f;  // learning rate
 
   int32_t repeat_last_n = 64;      // tokens looked at, prompt included; 0: off, -1: all
   float repeat_penalty = 1.0f;     // 1: off
   float frequency_penalty = 0.0f;  // 0: off
   float presence_penalty = 0.0f;   // 0: off
 
-  float dry_multiplier = 0.0f;     // 0: off
+  float dry_multiplier = 0.0f;  // 0: off
   float dry_base = 1.75f;
   int32_t dry_allowed_length = 2;
   int32_t dry_penalty_last_n = -1;  // 0: off, -1: all

@@ -9,14 +9,12 @@ namespace ingot::llm {
 
 Result<StopMatcher> StopMatcher::create(std::vector<std::string> stops) {
   if (stops.size() > limits::kStopStringsMax) {
-    return invalid("[stop] {} stop strings are too many; give at most {}", stops.size(),
-                   limits::kStopStringsMax);
+    return invalid("[stop] {} stop strings are too many; give at most {}", stops.size(), limits::kStopStringsMax);
   }
   StopMatcher matcher;
   for (const std::string& stop : stops) {
     if (stop.empty() || stop.size() > limits::kStopBytesMax) {
-      return invalid("[stop] a stop string of {} bytes; give 1 to {} bytes", stop.size(),
-                     limits::kStopBytesMax);
+      return invalid("[stop] a stop string of {} bytes; give 1 to {} bytes", stop.size(), limits::kStopBytesMax);
     }
     matcher.longest_ = std::max(matcher.longest_, stop.size());
   }

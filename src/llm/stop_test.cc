@@ -9,15 +9,15 @@
 namespace ingot::llm {
 namespace {
 
-struct Outcome {
+struct Answer {
   std::string text;
   bool stopped = false;
 };
 
-Outcome run(const std::vector<std::string>& stops, const std::vector<std::string>& pieces) {
+Answer run(const std::vector<std::string>& stops, const std::vector<std::string>& pieces) {
   auto matcher = StopMatcher::create(stops);
   EXPECT_TRUE(matcher);
-  Outcome out;
+  Answer out;
   for (const std::string& piece : pieces) {
     const auto o = matcher->push(piece);
     out.text += o.emit;
@@ -30,7 +30,7 @@ Outcome run(const std::vector<std::string>& stops, const std::vector<std::string
 }
 
 // The first place where the text ends in a stop string; the longest one there.
-Outcome naive(const std::vector<std::string>& stops, const std::string& text) {
+Answer naive(const std::vector<std::string>& stops, const std::string& text) {
   for (size_t end = 1; end <= text.size(); ++end) {
     size_t longest = 0;
     for (const std::string& s : stops) {
@@ -42,7 +42,7 @@ Outcome naive(const std::vector<std::string>& stops, const std::string& text) {
 }
 
 TEST(stop, a_stop_string_may_span_pieces) {
-  const Outcome r = run({"<end>"}, {"hello <", "en", "d> more"});
+  const Answer r = run({"<end>"}, {"hello <", "en", "d> more"});
   EXPECT_EQ(r.text, "hello ");
   EXPECT_TRUE(r.stopped);
 }
@@ -91,7 +91,7 @@ TEST(stop, random_texts_in_random_pieces_give_what_a_naive_search_gives) {
     for (size_t n = rng() % 4; n > 0; --n) stops.push_back(word(1 + rng() % 6));
     std::string text;
     for (size_t n = rng() % 12; n > 0; --n) text += pieces.emplace_back(word(rng() % 4));
-    const Outcome got = run(stops, pieces), want = naive(stops, text);
+    const Answer got = run(stops, pieces), want = naive(stops, text);
     ASSERT_EQ(got.text, want.text) << text;
     ASSERT_EQ(got.stopped, want.stopped) << text;
   }

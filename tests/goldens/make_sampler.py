@@ -65,7 +65,7 @@ def build(p, breakers):
     """One sampler per step, in order, with the values of p; a step that p does not name is off."""
     keep = Z(p.get("min_keep", 0))
     steps = {
-        "penalties": lambda: make("llama_sampler_init_penalties", I(p.get("repeat_last_n", 64)), F(p.get("repeat_penalty", 1)),
+        "penalties": lambda: make("llama_sampler_init_penalties", I(V), I(p.get("repeat_last_n", 64)), F(p.get("repeat_penalty", 1)),
                                   F(p.get("frequency_penalty", 0)), F(p.get("presence_penalty", 0))),
         "dry": lambda: make_dry(p, breakers),
         "top_n_sigma": lambda: make("llama_sampler_init_top_n_sigma", F(p["top_n_sigma"])),
@@ -153,9 +153,11 @@ def main():
                  logit_bias=[[t, 6.0] for t in range(12)], dry_multiplier=m, dry_base=base,
                  dry_allowed_length=allowed, dry_penalty_last_n=n)
 
+    # typ_p after top_n_sigma is left out: llama.cpp keeps the removed tokens at probability 0, and 0 * log 0
+    # makes the entropy NaN.
     full = "penalties;dry;top_n_sigma;top_k;typ_p;top_p;min_p;xtc;temperature"
     for t, k, p, m, ty, x in ((0.8, 40, 0.95, 0.05, 1.0, 0.0), (1.2, 60, 0.9, 0.02, 0.8, 0.0), (0.7, 0, 0.99, 0.0, 0.95, 1.0)):
-        case(f"chain {t} {k} {p} {m} {ty} {x}", everywhere, repeating, [[9]], order=full, temperature=t, top_k=k, top_p=p,
+        case(f"chain {t} {k} {p} {m} {ty} {x}", everywhere, repeating, [[9]], order=full if ty == 1 else full.replace("top_n_sigma;", ""), temperature=t, top_k=k, top_p=p,
              min_p=m, typical_p=ty, xtc_probability=x, xtc_threshold=0.08, repeat_penalty=1.1, frequency_penalty=0.1,
              dry_multiplier=0.8, dry_penalty_last_n=1000, top_n_sigma=3.0)
     case("other order", everywhere, order="temperature;min_p;top_p;top_k", temperature=1.4, min_p=0.03, top_p=0.9, top_k=10)

@@ -6,6 +6,7 @@ attributes of the FakeHub object; every request is kept in `log`.
 """
 import hashlib
 import json
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +14,15 @@ from urllib.parse import unquote, urlparse
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TOKEN = "hf_secret"
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """A client that went away is part of the tests."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class FakeHub:
@@ -28,9 +38,8 @@ class FakeHub:
         self.answer = None          # replaces the description
         self.ranges = True
         self.lock = threading.Lock()
-        self.servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler(self, name)) for name in ("hub", "cdn")]
+        self.servers = [Server(("127.0.0.1", 0), handler(self, name)) for name in ("hub", "cdn")]
         for server in self.servers:
-            server.daemon_threads = True
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         self.url, self.cdn = [f"http://127.0.0.1:{s.server_address[1]}" for s in self.servers]
 

@@ -36,8 +36,7 @@ std::span<float> Candidates::edit_row() {
 
 void Candidates::make_list() {
   list_.clear();
-  for_each_above(row_, &kLowest,
-                 [this](Token id, float x) { list_.push_back({std::min(x, kMax), 0, id}); });
+  for_each_above(row_, &kLowest, [this](Token id, float x) { list_.push_back({std::min(x, kMax), 0, id}); });
   is_row_ = false;
   sorted_ = false;
 }
@@ -101,8 +100,7 @@ void Candidates::keep_from(float threshold, size_t min_keep) {
     for_each_above(row_, &below, [&](Token, float) { ++count; });
     if (count < min_keep) return keep_top(min_keep);
     list_.clear();
-    for_each_above(row_, &below,
-                   [this](Token id, float x) { list_.push_back({std::min(x, kMax), 0, id}); });
+    for_each_above(row_, &below, [this](Token id, float x) { list_.push_back({std::min(x, kMax), 0, id}); });
     is_row_ = false;
     return;
   }
@@ -113,8 +111,7 @@ void Candidates::keep_from(float threshold, size_t min_keep) {
 }
 
 // The first sorted_count of the list are its likeliest, in order. True if they reach the mass.
-bool Candidates::cut_at_mass(size_t sorted_count, double p, size_t min_keep, float max,
-                             double sum) {
+bool Candidates::cut_at_mass(size_t sorted_count, double p, size_t min_keep, float max, double sum) {
   double mass = 0;
   for (size_t i = 0; i < sorted_count; ++i) {
     mass += exp_negative(list_[i].logit - max) / sum;

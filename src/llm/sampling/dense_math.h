@@ -29,20 +29,17 @@ Moments moments(std::span<const float> x);
 template <class Visit>
 void for_each_above(std::span<const float> x, const float* threshold, Visit visit);
 
-// True if one of the 32 values at x is above the threshold.
-bool any_above_32(const float* x, float threshold);
+// The first place from `begin` on, in steps of 32, where one of 32 values is above the threshold; or
+// where fewer than 32 are left.
+size_t skip_below(std::span<const float> x, size_t begin, float threshold);
 
 template <class Visit>
 void for_each_above(std::span<const float> x, const float* threshold, Visit visit) {
   size_t i = 0;
-  for (; i + 32 <= x.size(); i += 32) {
-    if (!any_above_32(&x[i], *threshold)) continue;
-    for (size_t j = i; j < i + 32; ++j) {
-      if (x[j] > *threshold) visit(static_cast<int32_t>(j), x[j]);
+  while ((i = skip_below(x, i, *threshold)) < x.size()) {
+    for (const size_t end = i + 32 < x.size() ? i + 32 : x.size(); i < end; ++i) {
+      if (x[i] > *threshold) visit(static_cast<int32_t>(i), x[i]);
     }
-  }
-  for (; i < x.size(); ++i) {
-    if (x[i] > *threshold) visit(static_cast<int32_t>(i), x[i]);
   }
 }
 

@@ -21,8 +21,7 @@ void DryBreakers::finish() {
   entries_.erase(same.begin(), same.end());
 }
 
-std::shared_ptr<const DryBreakers> DryBreakers::from_sequences(
-    std::vector<std::vector<Token>> sequences) {
+std::shared_ptr<const DryBreakers> DryBreakers::from_sequences(std::vector<std::vector<Token>> sequences) {
   auto breakers = std::make_shared<DryBreakers>();
   for (std::vector<Token>& s : sequences) {
     if (!s.empty()) breakers->add(s.front(), {s.begin() + 1, s.end()});
@@ -34,8 +33,7 @@ std::shared_ptr<const DryBreakers> DryBreakers::from_sequences(
 // A token breaks alone if it holds the whole string; a token that ends in the string's beginning
 // breaks if the tokens of the string's rest follow.
 Result<std::shared_ptr<const DryBreakers>> DryBreakers::build(
-    std::span<const std::string> strings, int64_t vocab_size,
-    const std::function<std::string(Token)>& piece,
+    std::span<const std::string> strings, int64_t vocab_size, const std::function<std::string(Token)>& piece,
     const std::function<Result<std::vector<Token>>(std::string_view)>& tokenize) {
   auto breakers = std::make_shared<DryBreakers>();
   std::vector<std::vector<std::vector<Token>>> rests(strings.size());  // [string][bytes matched]

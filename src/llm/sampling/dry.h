@@ -24,13 +24,11 @@ class DryBreakers {
   // piece(token): its text, special tokens included. tokenize(text): no tokens added around it.
   // Cost: vocab_size calls of piece.
   static Result<std::shared_ptr<const DryBreakers>> build(
-      std::span<const std::string> strings, int64_t vocab_size,
-      const std::function<std::string(Token)>& piece,
+      std::span<const std::string> strings, int64_t vocab_size, const std::function<std::string(Token)>& piece,
       const std::function<Result<std::vector<Token>>(std::string_view)>& tokenize);
 
   // From token sequences; each holds at least one token.
-  static std::shared_ptr<const DryBreakers> from_sequences(
-      std::vector<std::vector<Token>> sequences);
+  static std::shared_ptr<const DryBreakers> from_sequences(std::vector<std::vector<Token>> sequences);
 
   // How many tokens the longest breaker has that starts at recent[i] (recent: newest first) and
   // whose tokens all stand in recent; 0 if none.

@@ -7,10 +7,7 @@
 namespace ingot::llm {
 
 Mirostat::Mirostat(const SamplerParams& params)
-    : version_(params.mirostat),
-      tau_(params.mirostat_tau),
-      eta_(params.mirostat_eta),
-      mu_(2 * params.mirostat_tau) {}
+    : version_(params.mirostat), tau_(params.mirostat_tau), eta_(params.mirostat_eta), mu_(2 * params.mirostat_tau) {}
 
 // Version 1: the exponent s of Zipf's law is fitted on the likeliest 100, and gives the k whose
 // expected surprise is mu:   k = ((s - 1) 2^mu / (1 - V^(1 - s)))^(1 / s).
@@ -29,8 +26,8 @@ void Mirostat::truncate_by_zipf(Candidates& candidates, int64_t vocab_size) cons
   }
   const double s = tt > 0 ? tb / tt : 1;
   const double epsilon = s - 1;
-  const double power = epsilon * std::exp2(static_cast<double>(mu_)) /
-                       (1 - std::pow(static_cast<double>(vocab_size), -epsilon));
+  const double power =
+      epsilon * std::exp2(static_cast<double>(mu_)) / (1 - std::pow(static_cast<double>(vocab_size), -epsilon));
   const double k = std::pow(power, 1 / s);
   // Not a number where the fit has no meaning (all equally likely): nothing is cut.
   const auto size = static_cast<double>(all.size());
@@ -44,9 +41,7 @@ void Mirostat::truncate(Candidates& candidates, int64_t vocab_size) const {
   } else {
     candidates.softmax();
     const float best = candidates.max_logit();
-    std::erase_if(candidates.list(), [&](const Candidate& c) {
-      return c.logit < best && !(-std::log2(c.p) <= mu_);
-    });
+    std::erase_if(candidates.list(), [&](const Candidate& c) { return c.logit < best && !(-std::log2(c.p) <= mu_); });
     // Even the likeliest surprises more than mu: only that one stays.
     const std::span<const Candidate> left = candidates.view();
     if (left.size() > 1 && !(-std::log2(std::ranges::max_element(left, {}, &Candidate::p)->p) <= mu_)) {

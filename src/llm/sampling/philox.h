@@ -27,9 +27,9 @@ enum class Stream : uint32_t { kDraw = 0, kXtc = 1 };
 
 // Uniform in [0, 1): the upper 53 of 64 random bits.
 constexpr double uniform(uint64_t seed, Stream stream, uint64_t step) {
-  const PhiloxBlock r = philox4x32({static_cast<uint32_t>(step), static_cast<uint32_t>(step >> 32),
-                                    static_cast<uint32_t>(stream), 0},
-                                   {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
+  const PhiloxBlock r =
+      philox4x32({static_cast<uint32_t>(step), static_cast<uint32_t>(step >> 32), static_cast<uint32_t>(stream), 0},
+                 {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
   const uint64_t bits = uint64_t{r[1]} << 32 | r[0];
   return static_cast<double>(bits >> 11) * 0x1p-53;
 }

@@ -34,8 +34,7 @@ void top_p(Candidates& candidates, float p, size_t min_keep) {
 void min_p(Candidates& candidates, float p, size_t min_keep) {
   if (p <= 0) return;
   const float max = candidates.max_logit();
-  candidates.keep_from(max + static_cast<float>(std::log(static_cast<double>(p))),
-                       std::max<size_t>(min_keep, 1));
+  candidates.keep_from(max + static_cast<float>(std::log(static_cast<double>(p))), std::max<size_t>(min_keep, 1));
 }
 
 void typical_p(Candidates& candidates, float p, size_t min_keep) {
@@ -56,8 +55,7 @@ void typical_p(Candidates& candidates, float p, size_t min_keep) {
   size_t left = right;  // [left, right) is the chosen set
   double mass = 0;
   while (right - left < all.size()) {
-    const bool take_left =
-        left > 0 && (right == all.size() || distance(all[left - 1]) <= distance(all[right]));
+    const bool take_left = left > 0 && (right == all.size() || distance(all[left - 1]) <= distance(all[right]));
     mass += take_left ? all[--left].p : all[right++].p;
     if (mass > p && right - left >= min_keep) break;
   }
@@ -117,8 +115,7 @@ void dynamic_temperature(Candidates& candidates, float t, float range, float exp
   const double entropy_max = std::log(static_cast<double>(candidates.view().size()));
   const double share = std::min(entropy(candidates.view()) / entropy_max, 1.0);
   const double low = std::max(0.0f, t - range), high = t + range;
-  temperature(candidates,
-              static_cast<float>(low + (high - low) * std::pow(share, static_cast<double>(exponent))));
+  temperature(candidates, static_cast<float>(low + (high - low) * std::pow(share, static_cast<double>(exponent))));
 }
 
 }  // namespace ingot::llm

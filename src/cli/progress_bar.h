@@ -1,0 +1,35 @@
+// One line on a terminal that shows a download: bytes, rate and the time left. Prints nothing where
+// stderr is no terminal. Not thread-safe.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace ingot::cli {
+
+class ProgressBar {
+ public:
+  ProgressBar();
+  ~ProgressBar();
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+
+  void label(std::string_view text);
+  // total: -1 if not known. Draws at most ten times a second.
+  void update(int64_t bytes, int64_t total);
+  void clear();  // leaves an empty line
+
+ private:
+  void draw(std::chrono::steady_clock::time_point now);
+
+  bool on_terminal_;
+  bool drawn_ = false;
+  std::string label_;
+  int64_t bytes_ = 0, total_ = -1;
+  int64_t bytes_before_ = -1;  // of an earlier pull: they do not count for the rate
+  std::chrono::steady_clock::time_point begin_, last_;
+};
+
+}  // namespace ingot::cli
