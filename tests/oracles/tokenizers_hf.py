@@ -99,7 +99,7 @@ def run_ingot(ingot, model, texts, special):
     os.unlink(f.name)
     if done.returncode:
         return done.stderr.decode()
-    return [json.loads(line) for line in done.stdout.decode("utf-8").splitlines()]
+    return [json.loads(line) for line in done.stdout.decode("utf-8").split("\n") if line]
 
 
 def compare(ingot, model, count, seed, any_codepoint, show):

@@ -4,7 +4,7 @@
 
 #include <random>
 
-#include "text/tokenizer/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace ingot::tokenizer {
 namespace {

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "text/tokenizer.h"
-#include "text/tokenizer/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace {
 constexpr std::string_view kFallback = R"({"added_tokens":[{"id":0,"content":"<unk>","special":true},{"id":5,"content":"<x>","lstrip":true,"rstrip":true,"single_word":true}],
