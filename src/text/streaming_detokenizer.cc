@@ -1,6 +1,6 @@
 #include "text/tokenizer.h"
 #include "text/tokenizer/parts.h"
-#include "text/tokenizer/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace ingot {
 

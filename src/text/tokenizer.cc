@@ -8,7 +8,7 @@
 #include "base/mapped_file.h"
 #include "formats/source.h"
 #include "text/tokenizer/parts.h"
-#include "text/tokenizer/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace ingot {
 

@@ -1,5 +1,5 @@
 #include "text/tokenizer/pipeline.h"
-#include "text/tokenizer/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace ingot::tokenizer {
 namespace {

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "text/tokenizer/merge.h"
 #include "text/tokenizer/model.h"
-#include "text/tokenizer/unicode.h"
+#include "text/unicode/unicode.h"
 #include "text/tokenizer/word_cache.h"
 
 namespace ingot::tokenizer {

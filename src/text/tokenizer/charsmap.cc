@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "text/tokenizer/pipeline.h"
-#include "text/tokenizer/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace ingot::tokenizer {
 namespace {

@@ -5,7 +5,7 @@
 #include "formats/source.h"
 #include "text/tokenizer/gguf_pre.h"
 #include "text/tokenizer/parts.h"
-#include "text/tokenizer/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace ingot::tokenizer {
 namespace {

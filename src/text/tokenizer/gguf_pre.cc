@@ -1,3 +1,6 @@
+// The patterns are those of the models' own tokenizer.json files, which llama.cpp approximates for a few: its gpt-4o
+// and tekken leave combining marks out of words, and its contractions do not fold U+017F. Where the two differ we
+// give the ids that the model was trained on.
 #include "text/tokenizer/gguf_pre.h"
 
 #include <fmt/ranges.h>

@@ -1,7 +1,7 @@
 #include "text/tokenizer/hf_components.h"
 
 #include "base/limits.h"
-#include "text/tokenizer/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace ingot::tokenizer {
 namespace {

@@ -6,38 +6,10 @@
 #include "base/limits.h"
 #include "text/tokenizer/hf_components.h"
 #include "text/tokenizer/json_reader.h"
-#include "text/tokenizer/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace ingot::tokenizer {
 namespace {
-
-struct Slices {
-  std::string_view added_tokens, normalizer, pre_tokenizer, post_processor, decoder, model;
-};
-
-Result<Slices> slice(std::string_view text) {
-  Slices s;
-  JsonReader r(text);
-  if (r.peek() != '{') return invalid("[tokenizer] tokenizer.json: not a JSON object");
-  r.begin_object();
-  while (const auto key = r.next_key()) {
-    const std::string_view value = r.skip();
-    if (*key == "added_tokens") s.added_tokens = value;
-    if (*key == "normalizer") s.normalizer = value;
-    if (*key == "pre_tokenizer") s.pre_tokenizer = value;
-    if (*key == "post_processor") s.post_processor = value;
-    if (*key == "decoder") s.decoder = value;
-    if (*key == "model") s.model = value;
-  }
-  INGOT_TRY(r.status());
-  if (s.model.empty()) return invalid("[tokenizer] tokenizer.json: no 'model'");
-  return s;
-}
-
-Result<json::value> small(std::string_view text, std::string_view what) {
-  if (text.empty()) return json::value();
-  return parse_json(text, what);
-}
 
 // The model object: its big lists as slices, the rest as a tree.
 struct ModelSlices {
@@ -45,9 +17,13 @@ struct ModelSlices {
   json::object rest;
 };
 
-Result<ModelSlices> slice_model(std::string_view text) {
-  ModelSlices m;
-  JsonReader r(text);
+struct Slices {
+  std::string_view added_tokens, normalizer, pre_tokenizer, post_processor, decoder;
+  ModelSlices model;
+};
+
+Result<void> slice_model(JsonReader& r, ModelSlices& m) {
+  if (r.peek() != '{') return invalid("[tokenizer] model: not an object");
   r.begin_object();
   while (const auto key = r.next_key()) {
     const std::string_view value = r.skip();
@@ -59,9 +35,34 @@ Result<ModelSlices> slice_model(std::string_view text) {
       m.rest[*key] = INGOT_TRY(parse_json(value, "model"));
     }
   }
+  return r.status();
+}
+
+Result<Slices> slice(std::string_view text) {
+  Slices s;
+  JsonReader r(text);
+  if (r.peek() != '{') return invalid("[tokenizer] tokenizer.json: not a JSON object");
+  r.begin_object();
+  while (const auto key = r.next_key()) {
+    if (*key == "model") {
+      INGOT_TRY(slice_model(r, s.model));
+      continue;
+    }
+    const std::string_view value = r.skip();
+    if (*key == "added_tokens") s.added_tokens = value;
+    if (*key == "normalizer") s.normalizer = value;
+    if (*key == "pre_tokenizer") s.pre_tokenizer = value;
+    if (*key == "post_processor") s.post_processor = value;
+    if (*key == "decoder") s.decoder = value;
+  }
   INGOT_TRY(r.status());
-  if (m.vocab.empty()) return invalid("[tokenizer] model: no 'vocab'");
-  return m;
+  if (s.model.vocab.empty()) return invalid("[tokenizer] tokenizer.json: no 'model' with a 'vocab'");
+  return s;
+}
+
+Result<json::value> small(std::string_view text, std::string_view what) {
+  if (text.empty()) return json::value();
+  return parse_json(text, what);
 }
 
 // {"piece": id, ...}
@@ -151,8 +152,7 @@ Result<void> load_unigram(const ModelSlices& m, Parts& parts) {
   return {};
 }
 
-Result<void> load_model(std::string_view text, bool raw_bytes, Parts& parts) {
-  const ModelSlices m = INGOT_TRY(slice_model(text));
+Result<void> load_model(const ModelSlices& m, bool raw_bytes, Parts& parts) {
   std::string type = INGOT_TRY(get_string_or(m.rest, "type", "", "model"));
   if (type.empty()) {  // files older than the field
     type = !m.merges.empty()                                ? "BPE"
@@ -296,8 +296,7 @@ Result<std::unique_ptr<Parts>> parts_from_json(std::string_view tokenizer_json, 
   const json::value normalizer = INGOT_TRY(small(s.normalizer, "normalizer"));
   const json::value post_processor = INGOT_TRY(small(s.post_processor, "post_processor"));
 
-  const bool is_bpe = INGOT_TRY(slice_model(s.model)).merges.size() > 0;
-  const bool raw_bytes = is_bpe && ends_in_byte_level(pre_tokenizer);
+  const bool raw_bytes = !s.model.merges.empty() && ends_in_byte_level(pre_tokenizer);
   INGOT_TRY(load_model(s.model, raw_bytes, *parts));
   INGOT_TRY(add_normalizer(normalizer, parts->normalizers));
   INGOT_TRY(add_pre_tokenizer(pre_tokenizer, raw_bytes, parts->pre_tokenizers));

@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "base/limits.h"
-#include "text/tokenizer/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace ingot::tokenizer {
 
@@ -127,30 +127,30 @@ std::optional<double> JsonReader::number() {
 }
 
 std::string_view JsonReader::skip() {
-  peek();
+  const char first = peek();
   const size_t begin = pos_;
-  int depth = depth_;
-  do {
-    const char c = peek();
+  const char* p = text_.data() + pos_;
+  const char* const end = text_.data() + text_.size();
+  int depth = 0;
+  if (first == 0 || std::strchr(",:]}", first)) fail("expected a value");
+  while (ok() && p < end) {
+    const char c = *p++;
     if (c == '"') {
-      for (++pos_; pos_ < text_.size() && text_[pos_] != '"'; ++pos_)
-        if (text_[pos_] == '\\') ++pos_;
-      if (pos_ >= text_.size()) fail("a string without its closing quote");
-      ++pos_;
+      while (p < end && *p != '"') p += *p == '\\' ? 2 : 1;
+      if (p++ >= end) fail("a string without its closing quote");
     } else if (c == '{' || c == '[') {
-      if (++depth > limits::kJsonDepthMax) fail("nested too deeply");
-      ++pos_;
+      if (++depth + depth_ > limits::kJsonDepthMax) fail("nested too deeply");
     } else if (c == '}' || c == ']') {
-      if (--depth < depth_) fail("unexpected closing bracket");
-      ++pos_;
-    } else if (c == 0) {
-      fail("the text ends too early");
-    } else {
-      ++pos_;
-      while (depth == depth_ && pos_ < text_.size() && !std::strchr(",]} \n\t\r", text_[pos_])) ++pos_;
+      --depth;
+    } else if (depth == 0) {  // a number, true, false, null
+      while (p < end && !std::strchr(",]} \n\t\r", *p)) ++p;
     }
-  } while (ok() && depth > depth_);
-  return ok() ? text_.substr(begin, pos_ - begin) : std::string_view{};
+    if (depth == 0) break;
+  }
+  if (ok() && (depth != 0 || p > end)) fail("the text ends too early");
+  if (!ok()) return {};
+  pos_ = static_cast<size_t>(p - text_.data());
+  return text_.substr(begin, pos_ - begin);
 }
 
 }  // namespace ingot::tokenizer

@@ -1,5 +1,6 @@
 #include "text/tokenizer/pipeline.h"
-#include "text/tokenizer/unicode.h"
+#include "text/unicode/unicode.h"
+#include "text/unicode/unicode_older.h"
 
 namespace ingot::tokenizer {
 namespace {
@@ -43,7 +44,7 @@ void bert_clean(std::string& text) {
     const CharClass c = char_class(cp);
     if (cp == '\t' || cp == '\n' || cp == '\r') {
       out.push_back(' ');
-    } else if (cp != 0 && cp != 0xFFFD && !(c & kOther)) {
+    } else if (cp != 0 && cp != 0xFFFD && (!(c & kOther) || c == bit(kCn)) != flips(kBertCleanFlips, cp)) {
       if (c & kSpace) {
         out.push_back(' ');
       } else {
@@ -88,7 +89,7 @@ std::unique_ptr<const Normalizer> make_lowercase() {
 std::unique_ptr<const Normalizer> make_strip_accents() {
   return make_fn([](std::string& text) {
     map_code_points(text, [](uint32_t cp, std::string& out) {
-      if (!(char_class(cp) & kMark)) append_utf8(out, cp);
+      if (!(char_class(cp) & kMark) != flips(kStripAccentsFlips, cp)) append_utf8(out, cp);
     });
     return Result<void>{};
   });
@@ -122,9 +123,9 @@ std::unique_ptr<const Normalizer> make_bert_normalizer(BertOptions o) {
     }
     if (o.strip_accents) {
       text = normalize(text, NormalForm::kNfd);
-      const CharClass drop = o.strip_all_marks ? kMark : bit(kMn);
-      map_code_points(text, [drop](uint32_t cp, std::string& out) {
-        if (!(char_class(cp) & drop)) append_utf8(out, cp);
+      map_code_points(text, [all = o.strip_all_marks](uint32_t cp, std::string& out) {
+        const bool drop = all ? (char_class(cp) & kMark) != 0 : ((char_class(cp) & bit(kMn)) != 0) != flips(kBertMarkFlips, cp);
+        if (!drop) append_utf8(out, cp);
       });
     }
     if (o.lowercase) text = lowercase(text);

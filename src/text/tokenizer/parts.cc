@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "text/tokenizer/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace ingot::tokenizer {
 namespace {

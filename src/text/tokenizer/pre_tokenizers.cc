@@ -2,7 +2,8 @@
 
 #include "base/limits.h"
 #include "text/tokenizer/pipeline.h"
-#include "text/tokenizer/unicode.h"
+#include "text/unicode/unicode.h"
+#include "text/unicode/unicode_older.h"
 
 namespace ingot::tokenizer {
 namespace {
@@ -235,7 +236,7 @@ constexpr std::string_view kScripts[] = {
 
 bool is_bert_punctuation(uint32_t cp) {
   const bool ascii = cp < 128 && cp > 32 && cp != 127 && !(char_class(cp) & (kLetter | kNumber));
-  return ascii || (char_class(cp) & kPunctuation);
+  return ascii || ((char_class(cp) & kPunctuation) != 0) != flips(kPunctuationFlips, cp);
 }
 
 std::unique_ptr<const PreTokenizer> make_split(std::unique_ptr<const Matcher> matcher, Behavior behavior, bool invert) {

@@ -6,7 +6,7 @@
 
 #include "base/limits.h"
 #include "text/tokenizer/matcher.h"
-#include "text/tokenizer/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace ingot::tokenizer {
 namespace {
@@ -97,6 +97,12 @@ class Translator {
     const auto n = std::min(static_cast<size_t>(utf8_length(static_cast<unsigned char>(c))), in_.size() - pos_ + 1);
     out_.append(in_.substr(pos_ - 1, n));
     pos_ += n - 1;
+    if (std::strchr("pPxokg", c) && pos_ < in_.size() && in_[pos_] == '{') {  // \\p{L}, \\x{1F600}
+      const size_t close = in_.find('}', pos_);
+      if (close == in_.npos) return invalid("[tokenizer] regex '{}': '\\{}{{' without '}}'", in_, c);
+      out_.append(in_.substr(pos_, close + 1 - pos_));
+      pos_ = close + 1;
+    }
     return {};
   }
 

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "text/tokenizer/matcher.h"
-#include "text/tokenizer/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace ingot::tokenizer {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "text/tokenizer/model.h"
 #include "text/tokenizer/trie.h"
-#include "text/tokenizer/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace ingot::tokenizer {
 namespace {

@@ -1,6 +1,6 @@
 // WordPiece (greedy, longest piece first) and WordLevel (the whole word or unknown).
 #include "text/tokenizer/model.h"
-#include "text/tokenizer/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace ingot::tokenizer {
 namespace {
