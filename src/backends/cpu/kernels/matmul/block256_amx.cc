@@ -1,0 +1,112 @@
+// The K types on AMX int8 tiles; few rows take the AVX-512 path of block256.inc.
+// clang-format off: the order matters
+#include "backends/cpu/kernels/matmul/vec_avx512.inc"
+#include "backends/cpu/kernels/matmul/loops.inc"
+#include "backends/cpu/kernels/matmul/block256.inc"
+#include "backends/cpu/kernels/matmul/amx.inc"
+// clang-format on
+
+namespace ingot::mm {
+namespace {
+
+// Panel blocks as in block256.inc, but of signed bytes.
+template <class S>
+void expand_signed(const typename S::Tile* blocks, int64_t count, PanelBlock<S>* out) {
+  expand<S>(blocks, count, out);
+  if constexpr (S::kOffset)
+    for (int64_t b = 0; b < count; ++b)
+      for (auto& pair : out[b].quants)
+        for (auto& group : pair) Vec::store(group, _mm512_sub_epi8(Vec::load(group), _mm512_set1_epi8(32)));
+}
+
+// s[r] += the scaled sums of one sub-block.
+template <int kRows>
+INGOT_INLINE void add_sub_block(const int32_t (*sums)[16], const float* scales, int rows, Vec::F* s) {
+  const Vec::F scale = Vec::load_f(scales);
+#pragma GCC unroll 16
+  for (int r = 0; r < (kRows ? kRows : rows); ++r) s[r] = Vec::fma(sums_to_float(sums[r]), scale, s[r]);
+}
+
+// One block for 16 rows (kLast: for `rows` < 16).   x: row 0; b: the block's index
+template <class S, bool kLast>
+INGOT_INLINE void sub_blocks_amx(const PanelBlock<S>& block, const uint8_t* x, size_t x_stride, int64_t b, int rows,
+                                 Vec::F* s) {
+  constexpr int kRows = kLast ? 0 : 16, kSubs = 32 / S::kPairs, kElements = 8 * S::kPairs;
+  alignas(64) int32_t sums[4][16][16];
+  for (int i = 0; i < kSubs + 2; i += 2) {
+    if (i < kSubs) {
+      const uint8_t* group = x + 256 * b + kElements * i;
+      tile_sums<kLast, 0>(group, x_stride, block.quants[S::kPairs * i][0], sums[i & 2]);
+      tile_sums<kLast, 1>(group + kElements, x_stride, block.quants[S::kPairs * (i + 1)][0], sums[(i & 2) + 1]);
+    }
+    if (i > 0) {
+      add_sub_block<kRows>(sums[(i - 2) & 2], block.scales[i - 2], rows, s);
+      add_sub_block<kRows>(sums[((i - 2) & 2) + 1], block.scales[i - 1], rows, s);
+    }
+  }
+}
+
+template <class S, bool kLast>
+void stretch_amx(const Job& job, const PanelBlock<S>* panel, int64_t row, int rows, int64_t tile, int64_t begin,
+                 int64_t end) {
+  const Act256 act(job.k);
+  const uint8_t* x = job.x + row * job.x_stride;
+  if (!kLast) rows = 16;
+  alignas(64) float accs[16][16];  // too many for registers beside s
+  for (int r = 0; r < rows; ++r) Vec::store_f(accs[r], begin == 0 ? Vec::zero() : load_acc(job, row + r, tile));
+  for (int64_t b = begin; b < end; ++b) {
+    const PanelBlock<S>& block = panel[b - begin];
+    Vec::F s[16];
+    for (int r = 0; r < rows; ++r) s[r] = Vec::zero();
+    sub_blocks_amx<S, kLast>(block, x, job.x_stride, b, rows, s);
+    const Vec::F dw = Vec::load_f(block.d);
+    for (int r = 0; r < rows; ++r) {
+      const float* d = reinterpret_cast<const float*>(x + r * job.x_stride + act.d_at) + b;
+      Vec::F acc[1][1] = {{Vec::fma(s[r], Vec::mul(dw, Vec::bcast(d)), Vec::load_f(accs[r]))}};
+      if constexpr (S::kMin) {
+        const PanelBlock<S>* blocks[1] = {&block};
+        subtract_minima<PanelSource<S>, 1, 1>(blocks, x + r * job.x_stride, job.x_stride, act, b, acc);
+      }
+      Vec::store_f(accs[r], acc[0][0]);
+    }
+  }
+  for (int r = 0; r < rows; ++r) {
+    if (end < job.k / 256)
+      store_acc(job, row + r, tile, Vec::load_f(accs[r]));
+    else
+      store_result(job, row + r, tile, S::kPost, Vec::load_f(accs[r]));
+  }
+}
+
+template <class S>
+void run_amx(const Job& job) {
+  if (job.row_end - job.row_begin < kAmxMinRows) return run_block256<S>(job);
+  for_panels(job, [](const Job& j, int64_t row_begin, int64_t row_end, int64_t tile, int tiles) {
+    constexpr int64_t kBlocks = 4;
+    alignas(64) PanelBlock<S> panel[kBlocks];
+    const TileConfig config(8 * S::kPairs, static_cast<int>((row_end - row_begin) % 16));
+    _tile_loadconfig(config.bytes);
+    for (int64_t t = tile; t < tile + tiles; ++t)
+      for (int64_t begin = 0; begin < j.k / 256; begin += kBlocks) {
+        const int64_t end = begin + kBlocks < j.k / 256 ? begin + kBlocks : j.k / 256;
+        expand_signed<S>(tile_at<S>(j, t) + begin, end - begin, panel);
+        for_tile_rows(row_begin, row_end, [&](int64_t row, int rows) {
+          if (rows == 16)
+            stretch_amx<S, false>(j, panel, row, rows, t, begin, end);
+          else
+            stretch_amx<S, true>(j, panel, row, rows, t, begin, end);
+        });
+      }
+    _tile_release();
+  });
+}
+
+}  // namespace
+
+void q2_k_amx(const Job& job) { run_amx<SourceQ2_K>(job); }
+void q3_k_amx(const Job& job) { run_amx<SourceQ3_K>(job); }
+void q4_k_amx(const Job& job) { run_amx<SourceQ4_K>(job); }
+void q5_k_amx(const Job& job) { run_amx<SourceQ5_K>(job); }
+void q6_k_amx(const Job& job) { run_amx<SourceQ6_K>(job); }
+
+}  // namespace ingot::mm
