@@ -1,7 +1,9 @@
 // The K types (blocks of 256) in portable C++.
-#include "backends/cpu/kernels/matmul/block256.inc"
-#include "backends/cpu/kernels/matmul/loops.inc"
+// clang-format off: the order matters
 #include "backends/cpu/kernels/matmul/vec_baseline.inc"
+#include "backends/cpu/kernels/matmul/loops.inc"
+#include "backends/cpu/kernels/matmul/block256.inc"
+// clang-format on
 
 namespace ingot::mm {
 void q2_k_baseline(const Job& job) { run_block256<SourceQ2_K>(job); }

@@ -1,7 +1,9 @@
 // The types with blocks of 32 in AVX-512 with VNNI.
-#include "backends/cpu/kernels/matmul/block32.inc"
-#include "backends/cpu/kernels/matmul/loops.inc"
+// clang-format off: the order matters
 #include "backends/cpu/kernels/matmul/vec_avx512.inc"
+#include "backends/cpu/kernels/matmul/loops.inc"
+#include "backends/cpu/kernels/matmul/block32.inc"
+// clang-format on
 
 namespace ingot::mm {
 void q4_0_avx512(const Job& job) { run_block32<SourceQ4_0>(job); }

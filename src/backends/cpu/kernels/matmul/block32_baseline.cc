@@ -1,7 +1,9 @@
 // The types with blocks of 32 in portable C++.
-#include "backends/cpu/kernels/matmul/block32.inc"
-#include "backends/cpu/kernels/matmul/loops.inc"
+// clang-format off: the order matters
 #include "backends/cpu/kernels/matmul/vec_baseline.inc"
+#include "backends/cpu/kernels/matmul/loops.inc"
+#include "backends/cpu/kernels/matmul/block32.inc"
+// clang-format on
 
 namespace ingot::mm {
 void q4_0_baseline(const Job& job) { run_block32<SourceQ4_0>(job); }

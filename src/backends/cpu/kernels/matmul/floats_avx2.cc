@@ -1,8 +1,10 @@
 // F32, F16, BF16 and decode-then-multiply in AVX2.
-#include "backends/cpu/kernels/matmul/floats.inc"
-#include "backends/cpu/kernels/matmul/loops.inc"
-#include "backends/cpu/kernels/matmul/quantize.inc"
+// clang-format off: the order matters
 #include "backends/cpu/kernels/matmul/vec_avx2.inc"
+#include "backends/cpu/kernels/matmul/loops.inc"
+#include "backends/cpu/kernels/matmul/floats.inc"
+#include "backends/cpu/kernels/matmul/quantize.inc"
+// clang-format on
 
 namespace ingot::mm {
 void f32_avx2(const Job& job) { run_float<SourceF32>(job); }

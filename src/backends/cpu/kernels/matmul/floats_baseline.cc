@@ -1,8 +1,10 @@
 // F32, F16, BF16 and decode-then-multiply in portable C++.
-#include "backends/cpu/kernels/matmul/floats.inc"
-#include "backends/cpu/kernels/matmul/loops.inc"
-#include "backends/cpu/kernels/matmul/quantize.inc"
+// clang-format off: the order matters
 #include "backends/cpu/kernels/matmul/vec_baseline.inc"
+#include "backends/cpu/kernels/matmul/loops.inc"
+#include "backends/cpu/kernels/matmul/floats.inc"
+#include "backends/cpu/kernels/matmul/quantize.inc"
+// clang-format on
 
 namespace ingot::mm {
 void f32_baseline(const Job& job) { run_float<SourceF32>(job); }
