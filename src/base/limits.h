@@ -29,6 +29,7 @@ inline constexpr size_t kTemplateBytesMax = 1u << 20;
 inline constexpr size_t kTemplateOutputBytesMax = 64u << 20;
 inline constexpr uint64_t kTemplateStepsMax = 50'000'000;
 inline constexpr int kTemplateDepthMax = 128;
+inline constexpr size_t kTemplateMemoryBytesMax = 256u << 20;
 inline constexpr size_t kPromptBytesMax = 256u << 20;
 inline constexpr int kVocabSizeMax = 1 << 24;
 inline constexpr size_t kRegexBytesMax = 64u << 10;
