@@ -10,13 +10,49 @@ using Kind = pb::AttributeDef;
 const std::unordered_map<std::string_view, Kind::Kind>& kinds() {
   static const std::unordered_map<std::string_view, Kind::Kind> map = [] {
     std::unordered_map<std::string_view, Kind::Kind> m;
-    for (std::string_view name :
-         {"axis", "keepdims", "noop_with_empty_axes", "select_last_index", "transA", "transB", "group", "ceil_mode",
-          "count_include_pad", "storage_order", "allowzero", "start", "end", "batch_dims", "blocksize", "upper", "to",
-          "dtype", "saturate", "exclusive", "reverse", "largest", "sorted", "k", "fmod", "detect_negative",
-          "detect_positive", "size", "num_groups", "stash_type", "num_outputs", "antialias", "exclude_outside",
-          "training_mode", "spatial", "is_test", "broadcast", "seed", "block_size", "output_dtype", "value_int",
-          "precision", "mask"})
+    for (std::string_view name : {"axis",
+                                  "keepdims",
+                                  "noop_with_empty_axes",
+                                  "select_last_index",
+                                  "transA",
+                                  "transB",
+                                  "group",
+                                  "ceil_mode",
+                                  "count_include_pad",
+                                  "storage_order",
+                                  "allowzero",
+                                  "start",
+                                  "end",
+                                  "batch_dims",
+                                  "blocksize",
+                                  "upper",
+                                  "to",
+                                  "dtype",
+                                  "saturate",
+                                  "exclusive",
+                                  "reverse",
+                                  "largest",
+                                  "sorted",
+                                  "k",
+                                  "fmod",
+                                  "detect_negative",
+                                  "detect_positive",
+                                  "size",
+                                  "num_groups",
+                                  "stash_type",
+                                  "num_outputs",
+                                  "antialias",
+                                  "exclude_outside",
+                                  "training_mode",
+                                  "spatial",
+                                  "is_test",
+                                  "broadcast",
+                                  "seed",
+                                  "block_size",
+                                  "output_dtype",
+                                  "value_int",
+                                  "precision",
+                                  "mask"})
       m[name] = Kind::INT;
     for (std::string_view name : {"alpha", "beta", "gamma", "epsilon", "momentum", "ratio", "bias", "lambd", "min",
                                   "max", "cubic_coeff_a", "extrapolation_value", "value_float"})
@@ -25,9 +61,9 @@ const std::unordered_map<std::string_view, Kind::Kind>& kinds() {
          {"mode", "auto_pad", "approximate", "direction", "reduction", "equation", "nearest_mode",
           "coordinate_transformation_mode", "keep_aspect_ratio_policy", "round_mode", "value_string"})
       m[name] = Kind::STRING;
-    for (std::string_view name : {"axes", "perm", "pads", "strides", "dilations", "kernel_shape", "output_padding",
-                                  "output_shape", "split", "shape", "starts", "ends", "steps", "repeats",
-                                  "consumed_inputs", "paddings", "value_ints"})
+    for (std::string_view name :
+         {"axes", "perm", "pads", "strides", "dilations", "kernel_shape", "output_padding", "output_shape", "split",
+          "shape", "starts", "ends", "steps", "repeats", "consumed_inputs", "paddings", "value_ints"})
       m[name] = Kind::INTS;
     for (std::string_view name : {"scales", "value_floats"}) m[name] = Kind::FLOATS;
     m["value_strings"] = Kind::STRINGS;

@@ -55,24 +55,23 @@ struct OperatorEntry {
 std::optional<OperatorEntry> find_operator(std::string_view op_type);
 
 // The conversions.
-Result<void> convert_axes_attribute(NodeDraft&);   // Squeeze, Unsqueeze, Reduce*
-Result<void> convert_old_broadcast(NodeDraft&);    // arithmetic and logic before opset 7
+Result<void> convert_axes_attribute(NodeDraft&);  // Squeeze, Unsqueeze, Reduce*
+Result<void> convert_old_broadcast(NodeDraft&);   // arithmetic and logic before opset 7
 Result<void> convert_cast(NodeDraft&);
 Result<void> convert_cast_like(NodeDraft&);
 Result<void> convert_constant(NodeDraft&);
-Result<void> convert_output_dtype(NodeDraft&);     // EyeLike, QuantizeLinear, DequantizeLinear
-Result<void> convert_softmax(NodeDraft&);          // Softmax, LogSoftmax, Hardmax
+Result<void> convert_output_dtype(NodeDraft&);  // EyeLike, QuantizeLinear, DequantizeLinear
+Result<void> convert_softmax(NodeDraft&);       // Softmax, LogSoftmax, Hardmax
 Result<void> convert_clip(NodeDraft&);
 Result<void> convert_pad(NodeDraft&);
 Result<void> convert_slice(NodeDraft&);
 Result<void> convert_split(NodeDraft&);
 Result<void> convert_top_k(NodeDraft&);
 Result<void> convert_dropout(NodeDraft&);
-Result<void> convert_resize(NodeDraft&);           // Resize, Upsample
+Result<void> convert_resize(NodeDraft&);  // Resize, Upsample
 Result<void> convert_batch_normalization(NodeDraft&);
 Result<void> convert_group_normalization(NodeDraft&);
 Result<void> convert_gemm(NodeDraft&);
-Result<void> convert_space_to_depth(NodeDraft&);
 Result<void> convert_fixed_attributes(NodeDraft&);  // drops attributes that say nothing
 
 }  // namespace ingot::onnx

@@ -24,7 +24,9 @@ Field field_of(DType t) {
   }
 }
 
-std::string label(const pb::TensorDef& t) { return t.name().empty() ? "a constant" : "'" + t.name().substr(0, 200) + "'"; }
+std::string label(const pb::TensorDef& t) {
+  return t.name().empty() ? "a constant" : "'" + t.name().substr(0, 200) + "'";
+}
 
 Result<Shape> shape_of(const pb::TensorDef& t) {
   if (t.dims_size() > limits::kRankMax)
@@ -97,11 +99,11 @@ Result<Tensor> read_typed(const pb::TensorDef& t, DType dtype, const Shape& shap
 
 std::optional<DType> dtype_of(int32_t data_type) {
   static constexpr std::optional<DType> kTypes[] = {
-      std::nullopt,      DType::kF32,         DType::kU8,     DType::kI8,         DType::kU16,    DType::kI16,
-      DType::kI32,       DType::kI64,         DType::kString, DType::kBool,       DType::kF16,    DType::kF64,
-      DType::kU32,       DType::kU64,         DType::kC64,    DType::kC128,       DType::kBF16,   DType::kF8E4M3FN,
-      DType::kF8E4M3FNUZ, DType::kF8E5M2,     DType::kF8E5M2FNUZ, DType::kU4,     DType::kI4,     DType::kF4E2M1,
-      DType::kF8E8M0,    DType::kU2,          DType::kI2};
+      std::nullopt,       DType::kF32,    DType::kU8,         DType::kI8,   DType::kU16,  DType::kI16,
+      DType::kI32,        DType::kI64,    DType::kString,     DType::kBool, DType::kF16,  DType::kF64,
+      DType::kU32,        DType::kU64,    DType::kC64,        DType::kC128, DType::kBF16, DType::kF8E4M3FN,
+      DType::kF8E4M3FNUZ, DType::kF8E5M2, DType::kF8E5M2FNUZ, DType::kU4,   DType::kI4,   DType::kF4E2M1,
+      DType::kF8E8M0,     DType::kU2,     DType::kI2};
   if (data_type < 0 || data_type >= static_cast<int32_t>(std::size(kTypes))) return std::nullopt;
   return kTypes[data_type];
 }
