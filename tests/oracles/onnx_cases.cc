@@ -1,8 +1,8 @@
 // Runs ONNX backend test cases: each folder holds model.onnx and test_data_set_*/{input,output}_<i>.pb.
 //
-// usage: onnx_cases LIST [--ref]     LIST: one folder a line, with rtol and atol: "DIR RTOL ATOL"
+// usage: onnx_cases LIST [--ref] [--passes]     LIST: one folder a line, with rtol and atol: "DIR RTOL ATOL"
 // Prints "PASS DIR", "FAIL DIR: why" or "SKIP DIR: why" (operators not built) per folder. Sessions run on one
-// thread; with --ref node by node on the reference backend alone.
+// thread; with --ref node by node on the reference backend alone; with --passes the optimizer runs first.
 
 #include <algorithm>
 #include <cmath>
@@ -17,6 +17,7 @@
 #include "backends/ref/ref.h"
 #include "base/mapped_file.h"
 #include "formats/onnx/onnx_import.h"
+#include "passes/pipeline.h"
 #include "runtime/session.h"
 #include "tensor/half.h"
 
@@ -90,9 +91,13 @@ Result<std::vector<Tensor>> run_session(Session& session, std::span<const Tensor
 }
 
 // "" if the case passes.
-Result<std::string> run_case(const fs::path& folder, double rtol, double atol, bool ref) {
-  const Graph graph = INGOT_TRY(import_onnx((folder / "model.onnx").string()));
+Result<std::string> run_case(const fs::path& folder, double rtol, double atol, bool ref, bool passes) {
+  Graph graph = INGOT_TRY(import_onnx((folder / "model.onnx").string()));
   INGOT_TRY(verify(graph));
+  const Evaluator evaluator = [](const Graph&, const Node& node, std::span<const Tensor> inputs) {
+    return evaluate_node(ref_backend(), node, inputs);
+  };
+  if (passes) INGOT_TRY(run_passes(graph, {.disabled = {}, .evaluator = evaluator}));
   std::unique_ptr<Session> session;
   if (!ref) {
     auto pool = std::make_shared<ThreadPool>(1);
@@ -111,7 +116,7 @@ Result<std::string> run_case(const fs::path& folder, double rtol, double atol, b
   return "";
 }
 
-int run_list(const char* list, bool ref) {
+int run_list(const char* list, bool ref, bool passes) {
   std::ifstream in(list);
   int failed = 0;
   for (std::string line; std::getline(in, line);) {
@@ -119,7 +124,7 @@ int run_list(const char* list, bool ref) {
     std::string folder;
     double rtol = 1e-3, atol = 1e-7;
     words >> folder >> rtol >> atol;
-    const auto result = run_case(folder, rtol, atol, ref);
+    const auto result = run_case(folder, rtol, atol, ref, passes);
     if (!result && result.error().code() == Code::kUnimplemented) {
       std::cout << "SKIP " << folder << ": " << result.error().message() << "\n";
     } else if (!result || !result->empty()) {
@@ -141,5 +146,10 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: onnx_cases LIST [--ref]\n");
     return 2;
   }
-  return ingot::run_list(argv[1], argc > 2 && std::string_view(argv[2]) == "--ref");
+  bool ref = false, passes = false;
+  for (int i = 2; i < argc; ++i) {
+    ref |= std::string_view(argv[i]) == "--ref";
+    passes |= std::string_view(argv[i]) == "--passes";
+  }
+  return ingot::run_list(argv[1], ref, passes);
 }

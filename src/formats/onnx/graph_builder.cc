@@ -12,8 +12,8 @@ Dim ModelContext::symbol(const std::string& dim_param) {
   auto [it, fresh] = symbols.emplace(dim_param, "");
   if (fresh) {
     std::string name;
+    if (dim_param.empty() || std::isdigit(static_cast<unsigned char>(dim_param[0]))) name += 'd';
     for (char c : dim_param.substr(0, 64)) name += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
-    if (name.empty() || std::isdigit(static_cast<unsigned char>(name[0]))) name.insert(0, "d");
     std::string unique = name;
     for (int i = 1; !symbols_taken.insert(unique).second; ++i) unique = fmt::format("{}_{}", name, i);
     it->second = std::move(unique);
