@@ -31,7 +31,20 @@ std::string join_factors(std::vector<std::string> factors) {
   return out;
 }
 
-int64_t floor_div_int(int64_t a, int64_t b) { return a / b - ((a % b != 0) && ((a < 0) != (b < 0))); }
+// Sizes out of a hostile file may overflow: then nothing is known.
+Dim checked_sum(int64_t a, int64_t b) {
+  int64_t out = 0;
+  return __builtin_add_overflow(a, b, &out) ? Dim::unknown() : Dim(out);
+}
+Dim checked_product(int64_t a, int64_t b) {
+  int64_t out = 0;
+  return __builtin_mul_overflow(a, b, &out) ? Dim::unknown() : Dim(out);
+}
+
+int64_t floor_div_int(int64_t a, int64_t b) {
+  if (b == -1) return a == INT64_MIN ? INT64_MAX : -a;
+  return a / b - ((a % b != 0) && ((a < 0) != (b < 0)));
+}
 
 }  // namespace
 
@@ -63,7 +76,7 @@ bool Dim::operator==(const Dim& o) const {
 }
 
 Dim operator+(const Dim& a, const Dim& b) {
-  if (a.is_const() && b.is_const()) return a.constant_ + b.constant_;
+  if (a.is_const() && b.is_const()) return checked_sum(a.constant_, b.constant_);
   if (a.is_unknown() || b.is_unknown()) return Dim::unknown();
   std::map<std::string, int64_t> sum;
   for (const Dim* d : {&a, &b})
@@ -75,7 +88,7 @@ Dim operator+(const Dim& a, const Dim& b) {
 Dim operator-(const Dim& a, const Dim& b) { return a + b * Dim(-1); }
 
 Dim operator*(const Dim& a, const Dim& b) {
-  if (a.is_const() && b.is_const()) return a.constant_ * b.constant_;
+  if (a.is_const() && b.is_const()) return checked_product(a.constant_, b.constant_);
   if (a.is_const(0) || b.is_const(0)) return 0;
   if (a.is_unknown() || b.is_unknown()) return Dim::unknown();
   std::map<std::string, int64_t> sum;

@@ -1,0 +1,280 @@
+// `ingot infer MODEL`: runs a tensor model once or often, on given or random inputs; writes, compares, profiles.
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <memory>
+
+#include "backends/evaluate.h"
+#include "backends/ref/ref.h"
+#include "base/clock.h"
+#include "cli/command.h"
+#include "cli/infer_inputs.h"
+#include "cli/table.h"
+#include "formats/npy/npy.h"
+#include "formats/onnx/onnx_import.h"
+#include "passes/pipeline.h"
+#include "runtime/session.h"
+#include "tensor/half.h"
+
+namespace ingot::cli {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+struct Options {
+  std::string model;
+  InputOptions inputs;
+  std::string output_folder;
+  std::vector<std::string> compare;  // a folder of NAME.npy, or name=file.npy
+  double rtol = 1e-3, atol = 1e-5;
+  int repeat = 1, threads = 0;
+  bool profile = false, json = false;
+  std::vector<std::string> disabled_passes;
+};
+
+// Names in files: characters that a path would misread become '_'.
+std::string file_name(std::string name) {
+  for (char& c : name)
+    if (c == '/' || c == '\\' || c == ':') c = '_';
+  return name + ".npy";
+}
+
+double number_at(const TensorView& t, int64_t i) {
+  switch (t.dtype) {
+    case DType::kF32: return t.as<float>()[i];
+    case DType::kF64: return t.as<double>()[i];
+    case DType::kF16: return half_to_float(t.as<uint16_t>()[i]);
+    case DType::kBF16: return bf16_to_float(t.as<uint16_t>()[i]);
+    case DType::kI64: return static_cast<double>(t.as<int64_t>()[i]);
+    case DType::kU64: return static_cast<double>(t.as<uint64_t>()[i]);
+    case DType::kI32: return t.as<int32_t>()[i];
+    case DType::kU32: return t.as<uint32_t>()[i];
+    case DType::kI16: return t.as<int16_t>()[i];
+    case DType::kU16: return t.as<uint16_t>()[i];
+    case DType::kI8: return t.as<int8_t>()[i];
+    default: return t.as<uint8_t>()[i];
+  }
+}
+
+struct Difference {
+  std::string name;
+  double abs_max = 0, rel_max = 0;  // relative to max(|expected|, atol)
+  bool equal = true;                // every element within atol + rtol |expected|
+};
+
+Result<Difference> difference(const std::string& name, const TensorView& got, const TensorView& want,
+                              const Options& o) {
+  if (got.dtype != want.dtype || !(got.shape == want.shape))
+    return invalid("[infer] output '{}' is {}{}, expected {}{}", name, dtype_name(got.dtype), got.shape.to_string(),
+                   dtype_name(want.dtype), want.shape.to_string());
+  Difference d{.name = name};
+  for (int64_t i = 0; i < got.num_elements(); ++i) {
+    const double a = number_at(got, i), b = number_at(want, i);
+    if (a == b || (std::isnan(a) && std::isnan(b))) continue;
+    const double error = std::fabs(a - b);
+    d.abs_max = std::isnan(error) ? INFINITY : std::max(d.abs_max, error);
+    d.rel_max = std::max(d.rel_max, error / std::max(std::fabs(b), o.atol));
+    d.equal &= error <= o.atol + o.rtol * std::fabs(b);
+  }
+  return d;
+}
+
+// The file that holds what output `name` should be; "" if none was given.
+Result<std::string> expected_file(const std::string& name, const Options& o) {
+  for (const std::string& text : o.compare) {
+    if (fs::is_directory(text)) {
+      const std::string path = (fs::path(text) / file_name(name)).string();
+      if (fs::exists(path)) return path;
+      continue;
+    }
+    const auto [given, path] = INGOT_TRY(split_assignment(text));
+    if (given == name) return path;
+  }
+  return std::string();
+}
+
+class Runner {
+ public:
+  explicit Runner(const Options& options) : o_(options) {}
+
+  Result<void> run() {
+    INGOT_TRY(load());
+    inputs_ = INGOT_TRY(make_inputs(session_->graph(), o_.inputs));
+    std::vector<TensorView> views(inputs_.begin(), inputs_.end());
+    for (int i = 0; i + 1 < o_.repeat; ++i) {
+      const Stopwatch watch;
+      INGOT_TRY(session_->run(views));
+      run_ms_.push_back(watch.elapsed_ms());
+    }
+    const Stopwatch watch;
+    auto outputs = INGOT_TRY(session_->run(views, o_.profile ? &profile_ : nullptr));
+    run_ms_.push_back(watch.elapsed_ms());
+    const auto& ids = session_->graph().outputs();
+    for (size_t i = 0; i < ids.size(); ++i) INGOT_TRY(take_output(session_->graph().value(ids[i]).name, outputs[i]));
+    if (o_.json)
+      print_json();
+    else
+      print_tables();
+    if (!o_.compare.empty() && differences_.empty()) return invalid("[infer] --compare names none of the outputs");
+    for (const Difference& d : differences_)
+      if (!d.equal)
+        return error(Code::kFailedPrecondition, "[infer] output '{}' differs by more than the tolerance", d.name);
+    return {};
+  }
+
+ private:
+  Result<void> load() {
+    const Stopwatch watch;
+    Graph graph = INGOT_TRY(import_onnx(o_.model));
+    const Evaluator evaluator = [](const Graph&, const Node& node, std::span<const Tensor> inputs) {
+      return evaluate_node(ref_backend(), node, inputs);
+    };
+    INGOT_TRY(run_passes(graph, {.disabled = o_.disabled_passes, .evaluator = evaluator}));
+    auto pool = std::make_shared<ThreadPool>(o_.threads > 0 ? o_.threads : ThreadPool::default_threads());
+    session_ = INGOT_TRY(Session::create(std::move(graph), {.pool = pool, .backends = {&ref_backend()}}));
+    load_ms_ = watch.elapsed_ms();
+    return {};
+  }
+
+  Result<void> take_output(const std::string& name, const TensorView& t) {
+    outputs_.emplace_back(name, TensorView{t.dtype, t.shape, nullptr});
+    if (!o_.output_folder.empty()) {
+      std::error_code ec;
+      fs::create_directories(o_.output_folder, ec);
+      INGOT_TRY(write_npy((fs::path(o_.output_folder) / file_name(name)).string(), t));
+    }
+    const std::string path = INGOT_TRY(expected_file(name, o_));
+    if (path.empty()) return {};
+    const Tensor want = INGOT_TRY(read_npy(path));
+    differences_.push_back(INGOT_TRY(difference(name, t, want, o_)));
+    return {};
+  }
+
+  double median_ms() const {
+    std::vector<double> sorted = run_ms_;
+    std::ranges::sort(sorted);
+    return sorted[sorted.size() / 2];
+  }
+
+  void print_tables() const {
+    Table values({"", "name", "type", "shape"});
+    const Graph& g = session_->graph();
+    for (size_t i = 0; i < inputs_.size(); ++i)
+      values.add({"input", g.value(g.inputs()[i]).name, std::string(dtype_name(inputs_[i].dtype())),
+                  inputs_[i].shape().to_string()});
+    for (const auto& [name, t] : outputs_)
+      values.add({"output", name, std::string(dtype_name(t.dtype)), t.shape.to_string()});
+    fmt::print("{}\nload {:.1f} ms, run {:.3f} ms (median of {})\n", values.text(), load_ms_, median_ms(),
+               run_ms_.size());
+    if (!differences_.empty()) {
+      Table table({"output", ">max abs", ">max rel", "verdict"});
+      for (const Difference& d : differences_)
+        table.add({d.name, fmt::format("{:.3g}", d.abs_max), fmt::format("{:.3g}", d.rel_max),
+                   d.equal ? "equal" : "differs"});
+      fmt::print("\n{}", table.text());
+    }
+    if (o_.profile) print_profile();
+  }
+
+  void print_profile() const {
+    double total = 0;
+    for (const StepTime& s : profile_.steps) total += static_cast<double>(s.nanoseconds);
+    Table table({"node", "op", "kernel", "type", ">ms", ">%"});
+    for (const StepTime& s : profile_.steps) {
+      const Step& step = s.plan->steps()[s.step];
+      const Node& n = s.plan->graph().node(step.node);
+      const double ns = static_cast<double>(s.nanoseconds);
+      table.add({n.name, std::string(op_name(n.op)), step.kernel.name,
+                 s.plan->graph().value(n.outputs[0]).type.to_string(), fmt::format("{:.3f}", ns / 1e6),
+                 fmt::format("{:.1f}", total > 0 ? 100 * ns / total : 0)});
+    }
+    fmt::print("\n{}", table.text());
+  }
+
+  json::array described(bool inputs) const {
+    json::array list;
+    const auto add = [&](const std::string& name, DType dtype, const Shape& shape) {
+      json::array dims(shape.begin(), shape.end());
+      list.push_back(json::object{{"name", name}, {"type", dtype_name(dtype)}, {"shape", std::move(dims)}});
+    };
+    const Graph& g = session_->graph();
+    if (inputs)
+      for (size_t i = 0; i < inputs_.size(); ++i)
+        add(g.value(g.inputs()[i]).name, inputs_[i].dtype(), inputs_[i].shape());
+    else
+      for (const auto& [name, t] : outputs_) add(name, t.dtype, t.shape);
+    return list;
+  }
+
+  void print_json() const {
+    json::object out{{"inputs", described(true)}, {"outputs", described(false)}};
+    out["timings"] = json::object{{"load_ms", load_ms_},
+                                  {"run_ms", median_ms()},
+                                  {"run_ms_samples", json::array(run_ms_.begin(), run_ms_.end())}};
+    json::array compared;
+    for (const Difference& d : differences_)
+      compared.push_back(
+          json::object{{"name", d.name}, {"max_abs", d.abs_max}, {"max_rel", d.rel_max}, {"equal", d.equal}});
+    if (!compared.empty()) out["compare"] = std::move(compared);
+    json::array steps;
+    for (const StepTime& s : profile_.steps) {
+      const Step& step = s.plan->steps()[s.step];
+      const Node& n = s.plan->graph().node(step.node);
+      steps.push_back(json::object{{"node", n.name},
+                                   {"op", op_name(n.op)},
+                                   {"kernel", step.kernel.name},
+                                   {"ms", static_cast<double>(s.nanoseconds) / 1e6}});
+    }
+    if (!steps.empty()) out["profile"] = std::move(steps);
+    fmt::print("{}\n", json::serialize(out));
+  }
+
+  const Options& o_;
+  std::unique_ptr<Session> session_;
+  std::vector<Tensor> inputs_;
+  std::vector<std::pair<std::string, TensorView>> outputs_;
+  std::vector<Difference> differences_;
+  std::vector<double> run_ms_;
+  double load_ms_ = 0;
+  Profile profile_;
+};
+
+}  // namespace
+
+void add_infer(CLI::App& app, Action& action) {
+  auto o = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("infer", "Run a tensor model (ONNX) on files, JSON or random inputs");
+  command->add_option("MODEL", o->model, "An .onnx file")->required();
+  command
+      ->add_option("-i,--input", o->inputs.inputs,
+                   "NAME=FILE.npy, NAME=FILE.json, NAME=JSON, NAME=random[:2x3], or random for all")
+      ->allow_extra_args(false);
+  command->add_option("--shape", o->inputs.shapes, "NAME=1x3x224x224: the shape of a random input")
+      ->allow_extra_args(false);
+  command->add_option("--dim", o->inputs.dims, "NAME=4: the size of a symbolic dimension")->allow_extra_args(false);
+  command->add_option("--seed", o->inputs.seed, "Seed of random inputs")->capture_default_str();
+  command->add_option("-o,--output", o->output_folder, "Write each output as NAME.npy into this folder");
+  command->add_option("--compare", o->compare, "A folder of NAME.npy, or NAME=FILE.npy: exit 1 where outputs differ")
+      ->allow_extra_args(false);
+  command->add_option("--rtol", o->rtol, "Relative tolerance")->capture_default_str();
+  command->add_option("--atol", o->atol, "Absolute tolerance")->capture_default_str();
+  command->add_option("--repeat", o->repeat, "Runs; the median time is reported")->check(CLI::Range(1, 1000000));
+  command->add_option("-t,--threads", o->threads, "Threads (0: as many as this process may use)")
+      ->check(CLI::Range(0, limits::kThreadsMax));
+  command->add_option("--disable-pass", o->disabled_passes, "Switch an optimizer pass off")->allow_extra_args(false);
+  command->add_flag("--profile", o->profile, "Print the time of every node");
+  command->add_flag("--json", o->json, "Print one JSON object: names, types, shapes, timings");
+  command->footer(
+      "Examples:\n"
+      "  ingot infer model.onnx --input random --dim batch=1\n"
+      "  ingot infer model.onnx --input image=photo.npy --output results\n"
+      "  ingot infer model.onnx --input ids=[[101,2023,102]] --compare results --rtol 1e-4\n"
+      "  ingot infer model.onnx --input random --shape x=1x3x224x224 --profile --repeat 20 --threads 2");
+  command->callback([o, &action] { action = [o] { return Runner(*o).run(); }; });
+}
+
+}  // namespace ingot::cli

@@ -1,0 +1,279 @@
+#include "formats/onnx/graph_builder.h"
+
+#include <algorithm>
+#include <cctype>
+#include <queue>
+
+#include "formats/onnx/attributes.h"
+
+namespace ingot::onnx {
+
+Dim ModelContext::symbol(const std::string& dim_param) {
+  auto [it, fresh] = symbols.emplace(dim_param, "");
+  if (fresh) {
+    std::string name;
+    if (dim_param.empty() || std::isdigit(static_cast<unsigned char>(dim_param[0]))) name += 'd';
+    for (char c : dim_param.substr(0, 64)) name += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+    std::string unique = name;
+    for (int i = 1; !symbols_taken.insert(unique).second; ++i) unique = fmt::format("{}_{}", name, i);
+    it->second = std::move(unique);
+  }
+  return Dim::symbol(it->second);
+}
+
+Result<Type> type_of(const pb::ValueInfo& info, ModelContext& model) {
+  if (!info.type().has_tensor_type())
+    return unimplemented("[onnx] value '{}': only tensors are supported, not sequences, maps or optionals",
+                         info.name());
+  const auto& tensor = info.type().tensor_type();
+  const auto dtype = dtype_of(tensor.elem_type());
+  if (!dtype) return invalid("[onnx] value '{}': element type {} is not known", info.name(), tensor.elem_type());
+  if (!tensor.has_shape()) return Type{*dtype, std::nullopt};
+  if (tensor.shape().dim_size() > limits::kRankMax)
+    return invalid("[onnx] value '{}': rank {} is over the limit {}", info.name(), tensor.shape().dim_size(),
+                   limits::kRankMax);
+  Dims dims;
+  for (int i = 0; i < tensor.shape().dim_size(); ++i) {
+    const auto& d = tensor.shape().dim(i);
+    if (d.dim_value() > limits::kTensorElementsMax)
+      return invalid("[onnx] value '{}': dimension {} is over the limit", info.name(), d.dim_value());
+    if (d.has_dim_value() && d.dim_value() >= 0)
+      dims.push_back(d.dim_value());
+    else
+      dims.push_back(model.symbol(d.dim_param().empty() ? fmt::format("{}_dim{}", info.name(), i) : d.dim_param()));
+  }
+  return Type::of(*dtype, std::move(dims));
+}
+
+namespace {
+
+void collect_free(const pb::GraphDef& graph, std::set<std::string>& seen, std::vector<std::string>& out) {
+  std::set<std::string> defined;
+  for (const auto& v : graph.input()) defined.insert(v.name());
+  for (const auto& t : graph.initializer()) defined.insert(t.name());
+  for (const auto& n : graph.node()) defined.insert(n.output().begin(), n.output().end());
+  const auto use = [&](const std::string& name) {
+    if (!name.empty() && !defined.contains(name) && seen.insert(name).second) out.push_back(name);
+  };
+  for (const auto& n : graph.node()) {
+    for (const auto& name : n.input()) use(name);
+    for (const auto& a : n.attribute())
+      if (a.type() == pb::AttributeDef::GRAPH)
+        for (const auto& name : free_names(a.g())) use(name);
+  }
+  for (const auto& v : graph.output()) use(v.name());
+}
+
+}  // namespace
+
+std::vector<std::string> free_names(const pb::GraphDef& graph) {
+  std::set<std::string> seen;
+  std::vector<std::string> out;
+  collect_free(graph, seen, out);
+  return out;
+}
+
+void GraphBuilder::set_known(ValueId v, InferredValue known) {
+  known_.resize(graph_.num_values());
+  known_[static_cast<size_t>(v)] = std::move(known);
+}
+
+ValueId GraphBuilder::add_constant(std::string name, Tensor tensor, bool file_backed) {
+  const ValueId v = graph_.add_constant(std::move(name), std::move(tensor), file_backed);
+  set_known(v, {graph_.value(v).type, std::nullopt, nullptr});
+  return v;
+}
+
+Result<void> GraphBuilder::define(const std::string& name, ValueId v, std::string_view what) {
+  if (!scope_.emplace(name, v).second)
+    return invalid("[onnx] graph '{}': {} '{}' is defined a second time", graph_.name, what, name);
+  return {};
+}
+
+Result<void> GraphBuilder::add_inputs(const pb::GraphDef& proto) {
+  std::set<std::string> initialized;
+  for (const auto& t : proto.initializer()) initialized.insert(t.name());
+  for (const auto& info : proto.input()) {
+    if (initialized.contains(info.name())) continue;  // a default value: taken as a constant
+    if (info.name().empty()) return invalid("[onnx] graph '{}': an input has no name", graph_.name);
+    const Type type = INGOT_TRY(type_of(info, model_));
+    const ValueId v = graph_.add_input(info.name(), type);
+    set_known(v, {type, std::nullopt, nullptr});
+    INGOT_TRY(define(info.name(), v, "input"));
+  }
+  return {};
+}
+
+Result<void> GraphBuilder::add_initializers(const pb::GraphDef& proto) {
+  if (proto.sparse_initializer_size())
+    return unimplemented("[onnx] graph '{}': sparse initializers are not supported", graph_.name);
+  for (const auto& t : proto.initializer()) {
+    if (t.name().empty()) return invalid("[onnx] graph '{}': an initializer has no name", graph_.name);
+    bool file_backed = false;
+    Tensor tensor = INGOT_TRY(model_.tensors.read(t, &file_backed));
+    INGOT_TRY(define(t.name(), add_constant(t.name(), std::move(tensor), file_backed), "initializer"));
+  }
+  return {};
+}
+
+// Topological, and otherwise in the file's order.
+Result<std::vector<int>> GraphBuilder::order_nodes(const pb::GraphDef& proto) const {
+  std::unordered_map<std::string, int> producer;
+  for (int i = 0; i < proto.node_size(); ++i)
+    for (const auto& name : proto.node(i).output())
+      if (!name.empty() && !producer.emplace(name, i).second)
+        return invalid("[onnx] node '{}' ({}): value '{}' is defined a second time", proto.node(i).name(),
+                       proto.node(i).op_type(), name);
+  std::vector<int> waiting(static_cast<size_t>(proto.node_size()), 0);
+  std::vector<std::vector<int>> readers(waiting.size());
+  for (int i = 0; i < proto.node_size(); ++i) {
+    const pb::NodeDef& n = proto.node(i);
+    std::set<std::string> reads(n.input().begin(), n.input().end());
+    for (const auto& a : n.attribute())
+      if (a.type() == pb::AttributeDef::GRAPH)
+        for (const auto& name : free_names(a.g())) reads.insert(name);
+    for (const auto& name : reads) {
+      if (name.empty() || scope_.contains(name)) continue;
+      const auto it = producer.find(name);
+      if (it == producer.end())
+        return invalid("[onnx] node '{}' ({}): input '{}' is defined nowhere", n.name(), n.op_type(), name);
+      readers[static_cast<size_t>(it->second)].push_back(i);
+      ++waiting[static_cast<size_t>(i)];
+    }
+  }
+  std::priority_queue<int, std::vector<int>, std::greater<>> ready;
+  for (size_t i = 0; i < waiting.size(); ++i)
+    if (!waiting[i]) ready.push(static_cast<int>(i));
+  std::vector<int> order;
+  while (!ready.empty()) {
+    order.push_back(ready.top());
+    ready.pop();
+    for (int r : readers[static_cast<size_t>(order.back())])
+      if (--waiting[static_cast<size_t>(r)] == 0) ready.push(r);
+  }
+  if (order.size() != waiting.size()) {
+    const auto stuck = std::find_if(waiting.begin(), waiting.end(), [](int w) { return w > 0; });
+    const auto& n = proto.node(static_cast<int>(stuck - waiting.begin()));
+    return invalid("[onnx] node '{}' ({}) is part of a cycle or waits for one", n.name(), n.op_type());
+  }
+  return order;
+}
+
+Result<std::vector<ValueId>> GraphBuilder::add_node(Node node, const std::vector<std::string>& output_names,
+                                                    size_t num_outputs) {
+  std::vector<InferredValue> in, out(num_outputs);
+  for (ValueId v : node.inputs) {
+    InferredValue seen = v == kNoValue ? InferredValue{} : known_[static_cast<size_t>(v)];
+    seen.constant = graph_.constant(v);
+    in.push_back(std::move(seen));
+  }
+  InferContext context(node, in, out);
+  INGOT_TRY(infer_node(context));
+  std::vector<Type> types;
+  for (const auto& o : out) types.push_back(o.type);
+  const NodeId id = graph_.add_raw(std::move(node), types, output_names);
+  std::vector<ValueId> results = graph_.node(id).outputs;
+  for (size_t i = 0; i < results.size(); ++i) set_known(results[i], std::move(out[i]));
+  return results;
+}
+
+Result<void> GraphBuilder::import_branches(const pb::NodeDef& proto, NodeDraft& draft) {
+  std::vector<Capture> captures;
+  std::set<std::string> seen;
+  for (const auto& a : proto.attribute()) {
+    if (a.type() != pb::AttributeDef::GRAPH) continue;
+    for (const auto& name : free_names(a.g())) {
+      if (!seen.insert(name).second) continue;
+      const auto it = scope_.find(name);
+      if (it == scope_.end()) return draft.fail("its graph '{}' reads '{}', which is defined nowhere", a.name(), name);
+      const Tensor* constant = graph_.constant(it->second);
+      captures.push_back({name, known_[static_cast<size_t>(it->second)], constant});
+      if (!constant) draft.node.inputs.push_back(it->second);
+    }
+  }
+  for (const auto& a : proto.attribute()) {
+    if (a.type() != pb::AttributeDef::GRAPH) continue;
+    if (draft.node.op != Op::kIf || (a.name() != "then_branch" && a.name() != "else_branch"))
+      return draft.fail("attribute '{}' is a graph", a.name());
+    if (draft.node.subgraph(a.name())) return draft.fail("attribute '{}' is given twice", a.name());
+    if (a.g().input_size()) return draft.fail("its graph '{}' declares inputs", a.name());
+    auto branch = GraphBuilder(model_).build_branch(a.g(), captures);
+    if (!branch) return std::unexpected(branch.error().with_context(fmt::format("{} of '{}'", a.name(), proto.name())));
+    draft.node.subgraphs.emplace_back(a.name(), std::make_shared<Graph>(*std::move(branch)));
+  }
+  return {};
+}
+
+Result<void> GraphBuilder::import_node(const pb::NodeDef& proto) {
+  const auto entry = find_operator(proto.op_type());
+  INGOT_CHECK(entry.has_value());  // the model was scanned for unknown operators
+  NodeDraft draft{.builder = *this, .op_type = proto.op_type(), .opset = model_.opset, .node = {}};
+  draft.node.name = proto.name().substr(0, limits::kTensorNameBytesMax);
+  if (entry->op) draft.node.op = *entry->op;
+  for (const auto& name : proto.input()) draft.node.inputs.push_back(name.empty() ? kNoValue : scope_.at(name));
+  while (!draft.node.inputs.empty() && draft.node.inputs.back() == kNoValue) draft.node.inputs.pop_back();
+  std::vector<std::string> names(proto.output().begin(), proto.output().end());
+  while (!names.empty() && names.back().empty()) names.pop_back();
+  if (names.empty()) return draft.fail("has no output");
+  draft.num_outputs = names.size();
+  draft.node.attributes = INGOT_TRY(read_attributes(proto, model_.tensors));
+  INGOT_TRY(import_branches(proto, draft));
+  if (entry->convert) INGOT_TRY(entry->convert(draft));
+  if (draft.results.empty()) {
+    const size_t count = std::max(draft.num_outputs, static_cast<size_t>(op_schema(draft.node.op).outputs_min));
+    draft.results = INGOT_TRY(add_node(std::move(draft.node), names, count));
+  }
+  if (draft.results.size() < names.size()) return draft.fail("has only {} outputs", draft.results.size());
+  for (size_t i = 0; i < names.size(); ++i)
+    if (!names[i].empty()) INGOT_TRY(define(names[i], draft.results[i], "value"));
+  return {};
+}
+
+Result<void> GraphBuilder::add_nodes(const pb::GraphDef& proto) {
+  for (int i : INGOT_TRY(order_nodes(proto))) INGOT_TRY(import_node(proto.node(i)));
+  return {};
+}
+
+// An output is a value of its own name: one that is an input, a constant, a second name for a value or an
+// output already gets an Identity.
+Result<void> GraphBuilder::add_outputs(const pb::GraphDef& proto) {
+  if (!proto.output_size()) return invalid("[onnx] graph '{}' has no outputs", graph_.name);
+  for (const auto& info : proto.output()) {
+    const auto it = scope_.find(info.name());
+    if (it == scope_.end())
+      return invalid("[onnx] graph '{}': output '{}' is defined nowhere", graph_.name, info.name());
+    ValueId v = it->second;
+    if (graph_.value(v).kind != ValueKind::kNode || graph_.value(v).name != info.name() || graph_.is_output(v))
+      v = INGOT_TRY(add_node(Node{.op = Op::kIdentity, .name = info.name(), .inputs = {v}}, {info.name()}, 1))[0];
+    graph_.add_output(v);
+  }
+  return {};
+}
+
+Result<Graph> GraphBuilder::build(const pb::GraphDef& proto) {
+  graph_.name = proto.name().empty() ? "graph" : proto.name().substr(0, 200);
+  INGOT_TRY(add_inputs(proto));
+  INGOT_TRY(add_initializers(proto));
+  INGOT_TRY(add_nodes(proto));
+  INGOT_TRY(add_outputs(proto));
+  return std::move(graph_);
+}
+
+Result<Graph> GraphBuilder::build_branch(const pb::GraphDef& proto, const std::vector<Capture>& captures) {
+  graph_.name = proto.name().empty() ? "graph" : proto.name().substr(0, 200);
+  for (const Capture& c : captures) {
+    if (c.constant) {
+      INGOT_TRY(define(c.name, add_constant(c.name, *c.constant), "capture"));
+      continue;
+    }
+    const ValueId v = graph_.add_input(c.name, c.known.type);
+    set_known(v, c.known);
+    INGOT_TRY(define(c.name, v, "capture"));
+  }
+  INGOT_TRY(add_initializers(proto));
+  INGOT_TRY(add_nodes(proto));
+  INGOT_TRY(add_outputs(proto));
+  return std::move(graph_);
+}
+
+}  // namespace ingot::onnx

@@ -1,0 +1,253 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+#include "formats/onnx/onnx_import.h"
+#include "onnx.pb.h"
+
+namespace ingot {
+namespace {
+
+namespace pb = onnx::pb;
+
+// Models are built here field by field: the tests need no foreign program.
+class ModelMaker {
+ public:
+  explicit ModelMaker(int64_t opset) {
+    model.set_ir_version(8);
+    model.add_opset_import()->set_version(opset);
+    model.mutable_graph()->set_name("g");
+  }
+  pb::GraphDef& graph() { return *model.mutable_graph(); }
+  void input(const std::string& name, std::vector<std::string> dims, int type = 1) {
+    value(graph().add_input(), name, dims, type);
+  }
+  void output(const std::string& name, pb::GraphDef* g = nullptr) {
+    value((g ? g : &graph())->add_output(), name, {}, 1);
+  }
+  pb::NodeDef& node(const std::string& op, std::vector<std::string> in, std::vector<std::string> out,
+                    pb::GraphDef* g = nullptr) {
+    pb::NodeDef& n = *(g ? g : &graph())->add_node();
+    n.set_op_type(op);
+    n.set_name(op + "_node");
+    for (const auto& i : in) n.add_input(i);
+    for (const auto& o : out) n.add_output(o);
+    return n;
+  }
+  void ints(const std::string& name, const std::vector<int64_t>& values) {
+    pb::TensorDef& t = *graph().add_initializer();
+    t.set_name(name);
+    t.set_data_type(7);
+    t.add_dims(static_cast<int64_t>(values.size()));
+    for (int64_t v : values) t.add_int64_data(v);
+  }
+  std::string bytes() const { return model.SerializeAsString(); }
+  Result<Graph> import() const {
+    const std::string b = bytes();
+    return import_onnx_bytes(std::as_bytes(std::span(b)));
+  }
+  std::string error() const {
+    auto g = import();
+    return g ? "" : g.error().message();
+  }
+
+  pb::Model model;
+
+ private:
+  static void value(pb::ValueInfo* v, const std::string& name, const std::vector<std::string>& dims, int type) {
+    v->set_name(name);
+    auto* t = v->mutable_type()->mutable_tensor_type();
+    t->set_elem_type(type);
+    for (const auto& d : dims) {
+      auto* dim = t->mutable_shape()->add_dim();
+      if (std::isdigit(static_cast<unsigned char>(d[0])))
+        dim->set_dim_value(std::stoll(d));
+      else
+        dim->set_dim_param(d);
+    }
+  }
+};
+
+void set_ints(pb::NodeDef& n, const std::string& name, std::vector<int64_t> values) {
+  auto* a = n.add_attribute();
+  a->set_name(name);
+  a->set_type(pb::AttributeDef::INTS);
+  for (int64_t v : values) a->add_ints(v);
+}
+void set_int(pb::NodeDef& n, const std::string& name, int64_t value) {
+  auto* a = n.add_attribute();
+  a->set_name(name);
+  a->set_type(pb::AttributeDef::INT);
+  a->set_i(value);
+}
+
+// x [batch,seq,768] -> Reshape to [batch, seq, 12, 64], the shape computed by the model.
+ModelMaker reshaping_model() {
+  ModelMaker m(13);
+  m.input("x", {"batch size", "seq", "768"});
+  m.ints("zero", {0});
+  m.ints("one", {1});
+  m.ints("tail", {12, 64});
+  m.node("Shape", {"x"}, {"s"});
+  m.node("Gather", {"s", "zero"}, {"b"});
+  m.node("Gather", {"s", "one"}, {"q"});
+  set_int(m.node("Concat", {"b", "q", "tail"}, {"shape"}), "axis", 0);
+  m.node("Reshape", {"x", "shape"}, {"y"});
+  m.output("y");
+  return m;
+}
+
+TEST(OnnxImport, follows_computed_shapes_as_symbols) {
+  auto g = reshaping_model().import();
+  ASSERT_TRUE(g) << g.error().message();
+  EXPECT_EQ(g->value(g->outputs()[0]).type.to_string(), "f32[batch_size,seq,12,64]");
+  EXPECT_TRUE(verify(*g));
+}
+
+TEST(OnnxImport, converts_old_forms) {
+  ModelMaker m(11);
+  m.input("x", {"2", "1", "5"});
+  set_ints(m.node("Squeeze", {"x"}, {"a"}), "axes", {1});
+  set_ints(m.node("ReduceMean", {"a"}, {"b"}), "axes", {1});
+  set_int(m.node("Softmax", {"x"}, {"c"}), "axis", 1);
+  m.output("b");
+  m.output("c");
+  auto g = m.import();
+  ASSERT_TRUE(g) << g.error().message();
+  const std::string text = print(*g);
+  EXPECT_NE(text.find("Squeeze(%x, %Squeeze_node_list)"), std::string::npos) << text;
+  EXPECT_NE(text.find("Flatten(%x) {axis=1}"), std::string::npos) << text;
+  EXPECT_EQ(g->value(g->outputs()[1]).type.to_string(), "f32[2,1,5]");
+}
+
+TEST(OnnxImport, closes_the_branches_of_if) {
+  ModelMaker m(16);
+  m.input("x", {"n"});
+  m.input("k", {}, 9);
+  pb::NodeDef& n = m.node("If", {"k"}, {"y"});
+  for (const char* name : {"then_branch", "else_branch"}) {
+    auto* a = n.add_attribute();
+    a->set_name(name);
+    a->set_type(pb::AttributeDef::GRAPH);
+    a->mutable_g()->set_name(name);
+    m.node(name[0] == 't' ? "Relu" : "Neg", {"h"}, {"r"}, a->mutable_g());
+    m.output("r", a->mutable_g());
+  }
+  m.node("Tanh", {"x"}, {"h"});  // after its reader in the file
+  m.output("y");
+  auto g = m.import();
+  ASSERT_TRUE(g) << g.error().message();
+  const Node& last = g->node(g->order().back());
+  EXPECT_EQ(last.op, Op::kIf);
+  EXPECT_EQ(last.inputs.size(), 2u);
+  EXPECT_EQ(g->value(last.outputs[0]).type.to_string(), "f32[n]");
+}
+
+TEST(OnnxImport, lists_every_operator_that_is_not_built) {
+  ModelMaker m(13);
+  m.input("x", {"2"});
+  m.node("Foo", {"x"}, {"a"});
+  m.node("Bar", {"a"}, {"y"});
+  m.output("y");
+  const std::string e = m.error();
+  EXPECT_NE(e.find("Foo ('Foo_node')"), std::string::npos) << e;
+  EXPECT_NE(e.find("Bar ('Bar_node')"), std::string::npos) << e;
+}
+
+TEST(OnnxImport, names_what_is_wrong) {
+  ModelMaker cycle(13);
+  cycle.input("x", {"2"});
+  cycle.node("Add", {"x", "b"}, {"a"});
+  cycle.node("Neg", {"a"}, {"b"});
+  cycle.output("b");
+  EXPECT_NE(cycle.error().find("cycle"), std::string::npos) << cycle.error();
+
+  ModelMaker missing(13);
+  missing.input("x", {"2"});
+  missing.node("Add", {"x", "nowhere"}, {"a"});
+  missing.output("a");
+  EXPECT_NE(missing.error().find("'nowhere' is defined nowhere"), std::string::npos) << missing.error();
+
+  ModelMaker twice(13);
+  twice.input("x", {"2"});
+  twice.node("Neg", {"x"}, {"x"});
+  twice.output("x");
+  EXPECT_NE(twice.error().find("second time"), std::string::npos) << twice.error();
+
+  ModelMaker types(13);
+  types.input("x", {"2"});
+  types.input("k", {"2"}, 7);
+  types.node("Add", {"x", "k"}, {"y"});
+  types.output("y");
+  EXPECT_NE(types.error().find("Add_node"), std::string::npos) << types.error();
+
+  ModelMaker wrong(13);
+  wrong.input("x", {"2"});
+  set_ints(wrong.node("Softmax", {"x"}, {"y"}), "axis", {1});
+  wrong.output("y");
+  EXPECT_NE(wrong.error().find("'axis' has the wrong type"), std::string::npos) << wrong.error();
+
+  EXPECT_NE(ModelMaker(99).error().find("opset 99"), std::string::npos);
+}
+
+// External data: read in place, and never from outside the folder.
+TEST(OnnxImport, keeps_external_data_inside_the_folder) {
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::temp_directory_path() / "ingot_onnx_test";
+  fs::remove_all(folder);
+  fs::create_directories(folder / "model");
+  const float numbers[4] = {1, 2, 3, 4};
+  for (const fs::path& p : {folder / "model" / "w.bin", folder / "secret.bin"})
+    std::ofstream(p, std::ios::binary).write(reinterpret_cast<const char*>(numbers), sizeof numbers);
+  fs::create_symlink(folder / "secret.bin", folder / "model" / "link.bin");
+  const auto import = [&](const std::string& location, const std::string& offset) {
+    ModelMaker m(13);
+    auto* t = m.graph().add_initializer();
+    t->set_name("w");
+    t->set_data_type(1);
+    t->add_dims(2);
+    t->set_data_location(1);
+    for (const auto& [key, value] : {std::pair{"location", location}, {"offset", offset}}) {
+      auto* e = t->add_external_data();
+      e->set_key(key);
+      e->set_value(value);
+    }
+    m.node("Neg", {"w"}, {"y"});
+    m.output("y");
+    std::ofstream(folder / "model" / "m.onnx", std::ios::binary) << m.bytes();
+    return import_onnx((folder / "model" / "m.onnx").string());
+  };
+  auto good = import("w.bin", "8");
+  ASSERT_TRUE(good) << good.error().message();
+  EXPECT_EQ(good->constant(good->find_value("w"))->as<float>()[1], 4);
+  EXPECT_TRUE(good->value(good->find_value("w")).file_backed);
+  EXPECT_EQ(import("w.bin", "12").error().code(), Code::kInvalidArgument);
+  EXPECT_EQ(import("../secret.bin", "0").error().code(), Code::kPermissionDenied);
+  EXPECT_EQ(import((folder / "secret.bin").string(), "0").error().code(), Code::kPermissionDenied);
+  EXPECT_EQ(import("link.bin", "0").error().code(), Code::kPermissionDenied);
+  EXPECT_EQ(import("absent.bin", "0").error().code(), Code::kNotFound);
+  fs::remove_all(folder);
+}
+
+TEST(OnnxImport, survives_damage_at_1000_places) {
+  const std::string whole = reshaping_model().bytes();
+  std::mt19937 random(7);
+  int imported = 0;
+  for (int i = 0; i < 1000; ++i) {
+    std::string bytes = whole;
+    const size_t at = random() % bytes.size();
+    if (i % 4 == 0)
+      bytes.resize(at);
+    else
+      bytes[at] = static_cast<char>(random());
+    auto g = import_onnx_bytes(std::as_bytes(std::span(bytes)));
+    imported += g.has_value();
+    if (!g) EXPECT_FALSE(g.error().message().empty());
+  }
+  EXPECT_LT(imported, 1000);
+}
+
+}  // namespace
+}  // namespace ingot

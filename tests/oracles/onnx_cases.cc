@@ -1,0 +1,155 @@
+// Runs ONNX backend test cases: each folder holds model.onnx and test_data_set_*/{input,output}_<i>.pb.
+//
+// usage: onnx_cases LIST [--ref] [--passes]     LIST: one folder a line, with rtol and atol: "DIR RTOL ATOL"
+// Prints "PASS DIR", "FAIL DIR: why" or "SKIP DIR: why" (operators not built) per folder. Sessions run on one
+// thread; with --ref node by node on the reference backend alone; with --passes the optimizer runs first.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "backends/evaluate.h"
+#include "backends/ref/ref.h"
+#include "base/mapped_file.h"
+#include "formats/onnx/onnx_import.h"
+#include "passes/pipeline.h"
+#include "runtime/session.h"
+#include "tensor/half.h"
+
+namespace ingot {
+namespace {
+
+namespace fs = std::filesystem;
+
+Result<std::vector<Tensor>> read_tensors(const fs::path& folder, const std::string& prefix) {
+  std::vector<Tensor> out;
+  for (int i = 0;; ++i) {
+    const fs::path path = folder / fmt::format("{}_{}.pb", prefix, i);
+    if (!fs::exists(path)) return out;
+    std::ifstream in(path, std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+    out.push_back(INGOT_TRY(parse_onnx_tensor(std::as_bytes(std::span(bytes)))));
+  }
+}
+
+double number_at(const TensorView& t, int64_t i) {
+  switch (t.dtype) {
+    case DType::kF32: return t.as<float>()[i];
+    case DType::kF64: return t.as<double>()[i];
+    case DType::kF16: return half_to_float(t.as<uint16_t>()[i]);
+    case DType::kBF16: return bf16_to_float(t.as<uint16_t>()[i]);
+    case DType::kI64: return static_cast<double>(t.as<int64_t>()[i]);
+    case DType::kI32: return t.as<int32_t>()[i];
+    case DType::kI16: return t.as<int16_t>()[i];
+    case DType::kI8: return t.as<int8_t>()[i];
+    case DType::kU64: return static_cast<double>(t.as<uint64_t>()[i]);
+    case DType::kU32: return t.as<uint32_t>()[i];
+    case DType::kU16: return t.as<uint16_t>()[i];
+    default: return t.as<uint8_t>()[i];
+  }
+}
+
+std::string compare(const TensorView& got, const TensorView& want, double rtol, double atol) {
+  if (got.dtype != want.dtype) return fmt::format("is {}, not {}", dtype_name(got.dtype), dtype_name(want.dtype));
+  if (!(got.shape == want.shape))
+    return fmt::format("has shape {}, not {}", got.shape.to_string(), want.shape.to_string());
+  if (got.dtype == DType::kString) {
+    for (int64_t i = 0; i < got.num_elements(); ++i)
+      if (got.as<std::string>()[i] != want.as<std::string>()[i])
+        return fmt::format("[{}] is '{}', not '{}'", i, got.as<std::string>()[i], want.as<std::string>()[i]);
+    return "";
+  }
+  const int64_t n =
+      dtype_info(got.dtype).block_elements > 1 ? static_cast<int64_t>(got.num_bytes()) : got.num_elements();
+  for (int64_t i = 0; i < n; ++i) {
+    const double a = number_at(got, i), b = number_at(want, i);
+    const bool equal = a == b || (std::isnan(a) && std::isnan(b)) || std::fabs(a - b) <= atol + rtol * std::fabs(b);
+    if (!equal) return fmt::format("[{}] is {}, not {}", i, a, b);
+  }
+  return "";
+}
+
+Result<std::vector<Tensor>> run_session(Session& session, std::span<const Tensor> inputs) {
+  std::vector<TensorView> views(inputs.begin(), inputs.end());
+  const auto outputs = INGOT_TRY(session.run(views));
+  std::vector<Tensor> copies;
+  for (size_t i = 0; i < session.graph().outputs().size(); ++i) {
+    const TensorView t = outputs[i];
+    Tensor copy = Tensor::allocate(t.dtype, t.shape);
+    if (t.dtype == DType::kString)
+      std::copy_n(t.as<std::string>(), t.num_elements(), copy.mutable_as<std::string>());
+    else if (t.num_bytes())
+      std::memcpy(copy.mutable_view().data, t.data, t.num_bytes());
+    copies.push_back(std::move(copy));
+  }
+  return copies;
+}
+
+// "" if the case passes.
+Result<std::string> run_case(const fs::path& folder, double rtol, double atol, bool ref, bool passes) {
+  Graph graph = INGOT_TRY(import_onnx((folder / "model.onnx").string()));
+  INGOT_TRY(verify(graph));
+  const Evaluator evaluator = [](const Graph&, const Node& node, std::span<const Tensor> inputs) {
+    return evaluate_node(ref_backend(), node, inputs);
+  };
+  if (passes) INGOT_TRY(run_passes(graph, {.disabled = {}, .evaluator = evaluator}));
+  std::unique_ptr<Session> session;
+  if (!ref) {
+    auto pool = std::make_shared<ThreadPool>(1);
+    session = INGOT_TRY(Session::create(graph, {.backends = {&ref_backend()}, .pool = pool}));
+  }
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (!entry.is_directory()) continue;
+    const auto inputs = INGOT_TRY(read_tensors(entry.path(), "input"));
+    const auto want = INGOT_TRY(read_tensors(entry.path(), "output"));
+    const auto got = INGOT_TRY(ref ? evaluate_graph(ref_backend(), graph, inputs) : run_session(*session, inputs));
+    if (got.size() < want.size()) return fmt::format("{} outputs, not {}", got.size(), want.size());
+    for (size_t i = 0; i < want.size(); ++i)
+      if (const std::string why = compare(got[i], want[i], rtol, atol); !why.empty())
+        return fmt::format("output {} {}", i, why);
+  }
+  return "";
+}
+
+int run_list(const char* list, bool ref, bool passes) {
+  std::ifstream in(list);
+  int failed = 0;
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream words(line);
+    std::string folder;
+    double rtol = 1e-3, atol = 1e-7;
+    words >> folder >> rtol >> atol;
+    const auto result = run_case(folder, rtol, atol, ref, passes);
+    if (!result && result.error().code() == Code::kUnimplemented) {
+      std::cout << "SKIP " << folder << ": " << result.error().message() << "\n";
+    } else if (!result || !result->empty()) {
+      std::cout << "FAIL " << folder << ": " << (result ? *result : result.error().message()) << "\n";
+      ++failed;
+    } else {
+      std::cout << "PASS " << folder << "\n";
+    }
+    std::cout.flush();
+  }
+  return failed ? 1 : 0;
+}
+
+}  // namespace
+}  // namespace ingot
+
+int main(int argc, char** argv) {
+  if (argc < 2) {
+    std::fprintf(stderr, "usage: onnx_cases LIST [--ref]\n");
+    return 2;
+  }
+  bool ref = false, passes = false;
+  for (int i = 2; i < argc; ++i) {
+    ref |= std::string_view(argv[i]) == "--ref";
+    passes |= std::string_view(argv[i]) == "--passes";
+  }
+  return ingot::run_list(argv[1], ref, passes);
+}
