@@ -34,6 +34,7 @@ const std::unordered_map<std::string_view, Convert>& conversions() {
         {"GroupNormalization", convert_group_normalization},
         {"InstanceNormalization", convert_fixed_attributes},
         {"Gemm", convert_gemm},
+        {"PRelu", convert_prelu},
     };
     for (std::string_view name : {"Squeeze", "Unsqueeze", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp",
                                   "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"})

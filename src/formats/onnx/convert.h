@@ -42,6 +42,9 @@ struct NodeDraft {
   std::unexpected<Status> fail(fmt::format_string<Args...> format, Args&&... args) const {
     return invalid("[onnx] {} '{}': {}", op_type, node.name, fmt::format(format, std::forward<Args>(args)...));
   }
+  std::unexpected<Status> unsupported(std::string_view what) const {
+    return unimplemented("[onnx] {} '{}': {} is not supported", op_type, node.name, what);
+  }
 };
 
 using Convert = Result<void> (*)(NodeDraft&);
@@ -72,6 +75,7 @@ Result<void> convert_resize(NodeDraft&);  // Resize, Upsample
 Result<void> convert_batch_normalization(NodeDraft&);
 Result<void> convert_group_normalization(NodeDraft&);
 Result<void> convert_gemm(NodeDraft&);
+Result<void> convert_prelu(NodeDraft&);
 Result<void> convert_fixed_attributes(NodeDraft&);  // drops attributes that say nothing
 
 }  // namespace ingot::onnx

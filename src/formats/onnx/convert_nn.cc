@@ -24,6 +24,18 @@ Result<void> convert_softmax(NodeDraft& d) {
   return {};
 }
 
+// Before opset 7 a slope vector belonged to the channels.
+Result<void> convert_prelu(NodeDraft& d) {
+  d.take("consumed_inputs");
+  if (d.opset >= 7 || !d.has_input(0) || !d.has_input(1)) return {};
+  const Type &x = d.builder.known(d.node.inputs[0]).type, &slope = d.builder.known(d.node.inputs[1]).type;
+  if (!x.ranked() || !slope.ranked() || slope.rank() != 1 || slope.dims->front().is_const(1)) return {};
+  std::vector<int64_t> axes;
+  for (int i = 2; i < x.rank(); ++i) axes.push_back(i - 1);
+  if (!axes.empty()) d.node.inputs[1] = INGOT_TRY(d.add(Op::kUnsqueeze, {d.node.inputs[1], d.int_list(axes)}));
+  return {};
+}
+
 // min and max were attributes before opset 11.
 Result<void> convert_clip(NodeDraft& d) {
   d.take("consumed_inputs");
@@ -41,7 +53,7 @@ Result<void> convert_dropout(NodeDraft& d) {
     const Tensor* training = d.builder.graph().constant(d.node.inputs[2]);
     if (!training || training->dtype() != DType::kBool || training->shape().num_elements() != 1 ||
         *training->as<uint8_t>())
-      return d.fail("training mode is not supported");
+      return d.unsupported("training mode");
   }
   const ValueId x = d.node.inputs[0];
   d.results = {INGOT_TRY(d.add(Op::kIdentity, {x}))};
@@ -76,9 +88,9 @@ Result<void> convert_batch_normalization(NodeDraft& d) {
   d.take("momentum");
   d.take("is_test");
   const auto training = d.take("training_mode"), spatial = d.take("spatial");
-  if (training && std::get<int64_t>(*training)) return d.fail("training mode is not supported");
-  if (spatial && std::get<int64_t>(*spatial) == 0) return d.fail("spatial = 0 is not supported");
-  if (d.num_outputs > 1) return d.fail("has {} outputs: training is not supported", d.num_outputs);
+  if (training && std::get<int64_t>(*training)) return d.unsupported("training mode");
+  if (spatial && std::get<int64_t>(*spatial) == 0) return d.unsupported("spatial = 0");
+  if (d.num_outputs > 1) return d.unsupported("training (it has more than one output)");
   return {};
 }
 

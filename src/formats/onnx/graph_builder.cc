@@ -177,6 +177,14 @@ Result<std::vector<ValueId>> GraphBuilder::add_node(Node node, const std::vector
   return results;
 }
 
+std::optional<bool> GraphBuilder::condition_of(ValueId v) const {
+  const Tensor* t = graph_.constant(v);
+  if (t && t->dtype() == DType::kBool && t->shape().num_elements() == 1) return *t->as<uint8_t>() != 0;
+  const KnownElements& e = known_[static_cast<size_t>(v)].elements;
+  if (!e || e->size() != 1 || !(*e)[0].is_const()) return std::nullopt;
+  return (*e)[0].value() != 0;
+}
+
 Result<void> GraphBuilder::import_branches(const pb::NodeDef& proto, NodeDraft& draft) {
   std::vector<Capture> captures;
   std::set<std::string> seen;
@@ -191,16 +199,24 @@ Result<void> GraphBuilder::import_branches(const pb::NodeDef& proto, NodeDraft& 
       if (!constant) draft.node.inputs.push_back(it->second);
     }
   }
+  // A condition that is known leaves one branch; the other may not even fit the shapes.
+  std::string_view only;
+  if (draft.node.op == Op::kIf && !proto.input().empty() && draft.node.inputs[0] != kNoValue)
+    if (const auto known = condition_of(draft.node.inputs[0])) only = *known ? "then_branch" : "else_branch";
   for (const auto& a : proto.attribute()) {
     if (a.type() != pb::AttributeDef::GRAPH) continue;
     if (draft.node.op != Op::kIf || (a.name() != "then_branch" && a.name() != "else_branch"))
       return draft.fail("attribute '{}' is a graph", a.name());
     if (draft.node.subgraph(a.name())) return draft.fail("attribute '{}' is given twice", a.name());
     if (a.g().input_size()) return draft.fail("its graph '{}' declares inputs", a.name());
+    if (!only.empty() && a.name() != only) continue;
     auto branch = GraphBuilder(model_).build_branch(a.g(), captures);
     if (!branch) return std::unexpected(branch.error().with_context(fmt::format("{} of '{}'", a.name(), proto.name())));
     draft.node.subgraphs.emplace_back(a.name(), std::make_shared<Graph>(*std::move(branch)));
   }
+  if (!only.empty() && draft.node.subgraphs.size() == 1)
+    draft.node.subgraphs.emplace_back(only == "then_branch" ? "else_branch" : "then_branch",
+                                      draft.node.subgraphs[0].second);
   return {};
 }
 

@@ -56,6 +56,8 @@ class GraphBuilder {
   Result<std::vector<int>> order_nodes(const pb::GraphDef& proto) const;
   Result<void> import_node(const pb::NodeDef& proto);
   Result<void> import_branches(const pb::NodeDef& proto, NodeDraft& draft);
+  // The value of a condition that is known before the graph runs.
+  std::optional<bool> condition_of(ValueId v) const;
   Result<void> define(const std::string& name, ValueId v, std::string_view what);
   void set_known(ValueId v, InferredValue known);
 

@@ -67,8 +67,8 @@ Result<Graph> import(std::span<const std::byte> bytes, const std::string& folder
   auto model = std::make_shared<pb::Model>();
   if (!model->ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return error(Code::kDataLoss, "[onnx] the file is not a complete protobuf message: damaged, or not an ONNX model");
+  if (model->has_graph()) INGOT_TRY(check_operators(*model));
   onnx::ModelContext context{.opset = INGOT_TRY(check_header(*model)), .tensors = onnx::TensorReader(model, folder)};
-  INGOT_TRY(check_operators(*model));
   return onnx::GraphBuilder(context).build(model->graph());
 }
 

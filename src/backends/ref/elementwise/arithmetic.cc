@@ -139,13 +139,15 @@ void ref_BitwiseXor(KernelContext& c) {
   bitwise(c, [](auto a, auto b) { return a ^ b; });
 }
 
+// Left shifts are logical, right shifts arithmetic; an amount outside the type's width shifts everything out.
 void ref_BitShift(KernelContext& c) {
   const bool left = c.node.attributes.get_string("direction") == "LEFT";
   dispatch_integer(c, c.in(0).dtype, [&]<class T>() {
-    using U = std::make_unsigned_t<T>;
     map_binary<T, T>(c, [&](T a, T b) {
-      if (static_cast<uint64_t>(b) >= sizeof(T) * 8) return T(0);
-      return static_cast<T>(left ? static_cast<uint64_t>(static_cast<U>(a)) << b : static_cast<U>(a) >> b);
+      const bool out = b < T(0) || static_cast<uint64_t>(b) >= sizeof(T) * 8;
+      if (left) return static_cast<T>(out ? 0 : static_cast<uint64_t>(a) << b);
+      if (out) return static_cast<T>(a < T(0) ? -1 : 0);
+      return static_cast<T>(a >> b);
     });
   });
 }

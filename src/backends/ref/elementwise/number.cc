@@ -63,8 +63,9 @@ unsigned encode(DType type, double v, bool saturate, Rounding rounding) {
   if (type == DType::kF8E8M0) return encode_scale(v, saturate, rounding);
   const SmallFloat f = format_of(type);
   const unsigned sign = std::signbit(v) ? 1u << (f.bits() - 1) : 0;
-  const unsigned nan = !f.negative_zero ? 0x80 : type == DType::kF4E2M1 ? sign ^ (1u << (f.bits() - 1)) : 0x7f;
-  if (std::isnan(v)) return type == DType::kF4E2M1 ? 0x7 : f.negative_zero ? (sign | nan) : nan;
+  // f4e2m1 has no NaN: minus zero stands for it.
+  const unsigned nan = !f.negative_zero ? 0x80 : type == DType::kF4E2M1 ? 0x8 : f.has_infinity ? 0x7e : 0x7f;
+  if (std::isnan(v)) return f.negative_zero ? (sign | nan) : nan;
   unsigned largest = (1u << (f.bits() - 1)) - 1;
   while (!std::isfinite(decode(type, largest))) --largest;
   const double magnitude = std::fabs(v), max = decode(type, largest);

@@ -59,7 +59,7 @@ void ref_QuantizeLinear(KernelContext& c) {
     const double x = load_number(c.in(0), i).real, scale = load_number(c.in(1), at).real;
     const double scaled = single ? static_cast<float>(x) / static_cast<float>(scale) : x / scale;
     if (is_small_float(y.dtype)) {
-      store_number(y, i, {.real = scaled}, saturate);
+      store_number(y, i, {.real = scaled + 0.0}, saturate);  // the zero point, which also turns -0 into 0
       continue;
     }
     const double zero = c.has_input(2) ? load_number(c.in(2), at).real : 0;
