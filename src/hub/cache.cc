@@ -8,13 +8,11 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cerrno>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <set>
 #include <sstream>
-#include <thread>
 
 #include "base/limits.h"
 #include "hub/checksum.h"
@@ -204,12 +202,15 @@ Result<FolderLock> ModelCache::lock(const ModelRef& ref, const std::function<voi
                  failed ? failed.message() : std::strerror(errno));
   }
   FolderLock lock(descriptor);
-  for (bool told = false; ::flock(descriptor, LOCK_EX | LOCK_NB) != 0; told = true) {
-    if (errno != EWOULDBLOCK && errno != EINTR) {
-      return error(Code::kFailedPrecondition, "[hub] cannot lock '{}': {}", path.string(), std::strerror(errno));
-    }
-    if (!told && waiting) waiting();
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  int failure = ::flock(descriptor, LOCK_EX | LOCK_NB);
+  if (failure != 0 && errno == EWOULDBLOCK) {
+    if (waiting) waiting();
+    do {
+      failure = ::flock(descriptor, LOCK_EX);
+    } while (failure != 0 && errno == EINTR);
+  }
+  if (failure != 0) {
+    return error(Code::kFailedPrecondition, "[hub] cannot lock '{}': {}", path.string(), std::strerror(errno));
   }
   return lock;
 }
