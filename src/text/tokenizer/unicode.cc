@@ -33,7 +33,7 @@ const uint8_t* class_table() {
   static const std::vector<uint8_t> table = [] {
     std::vector<uint8_t> t(kClassTableSize);
     for (uint32_t cp = 0; cp < kClassTableSize; ++cp)
-      t[cp] = is_control_space(cp) ? kCcSpace
+      t[cp] = is_control_space(cp) ? static_cast<uint8_t>(kCcSpace)
                                    : static_cast<uint8_t>(utf8proc_category(static_cast<utf8proc_int32_t>(cp)));
     for (const Delta& d : kDelta)
       for (uint32_t cp = d.first; cp <= d.last && cp < kClassTableSize; ++cp) t[cp] = d.category;
