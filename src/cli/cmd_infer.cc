@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "backends/evaluate.h"
+#include "backends/cpu/cpu.h"
 #include "backends/ref/ref.h"
 #include "base/clock.h"
 #include "cli/command.h"
@@ -130,12 +131,8 @@ class Runner {
   Result<void> load() {
     const Stopwatch watch;
     Graph graph = INGOT_TRY(import_onnx(o_.model));
-    const Evaluator evaluator = [](const Graph&, const Node& node, std::span<const Tensor> inputs) {
-      return evaluate_node(ref_backend(), node, inputs);
-    };
-    INGOT_TRY(run_passes(graph, {.disabled = o_.disabled_passes, .evaluator = evaluator}));
     auto pool = std::make_shared<ThreadPool>(o_.threads > 0 ? o_.threads : ThreadPool::default_threads());
-    session_ = INGOT_TRY(Session::create(std::move(graph), {.pool = pool, .backends = {&ref_backend()}}));
+    session_ = INGOT_TRY(Session::create(std::move(graph), {.pool = pool, .backends = {&cpu_backend(), &ref_backend()}, .disabled_passes = o_.disabled_passes}));
     load_ms_ = watch.elapsed_ms();
     return {};
   }

@@ -4,9 +4,15 @@
 
 namespace ingot {
 Result<std::unique_ptr<Session>> Session::create(Graph graph, SessionOptions options) {
-  INGOT_CHECK(options.pool != nullptr);
+  INGOT_CHECK(options.pool != nullptr && !options.backends.empty());
+  const Backend& last = *options.backends.back();
+  const Evaluator evaluator = [&last](const Graph&, const Node& node, std::span<const Tensor> inputs) {
+    return evaluate_node(last, node, inputs);
+  };
+  PassReport report = INGOT_TRY(run_passes(graph, {.disabled = options.disabled_passes, .evaluator = evaluator}));
   auto plan = INGOT_TRY(compile(std::move(graph), {.backends = options.backends, .pool = options.pool.get()}));
   std::unique_ptr<Session> session(new Session(std::move(plan), std::move(options)));
+  session->pass_report_ = std::move(report);
   INGOT_TRY(session->allocate_states());
   return session;
 }

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "passes/pipeline.h"
 #include "plan/plan.h"
 #include "runtime/context.h"
 
@@ -20,7 +21,7 @@ struct SessionOptions {
   std::shared_ptr<ThreadPool> pool;              // required
   std::vector<const Backend*> backends;          // best first
   std::map<std::string, int64_t> state_symbols;  // sizes of the symbols in state types: {"pages", 512}
-  std::vector<std::string> disabled_passes;
+  std::vector<std::string> disabled_passes;        // names, see passes/pipeline.h
 };
 
 struct Profile {
@@ -47,12 +48,14 @@ class Session {
     std::unique_ptr<ExecutionContext> context_;
   };
 
+  // Optimizes the graph (all passes but the disabled ones), compiles it, allocates the states.
   static Result<std::unique_ptr<Session>> create(Graph graph, SessionOptions options);
 
   const Graph& graph() const { return plan_->graph(); }
   const Plan& plan() const { return *plan_; }
   ThreadPool& pool() const { return *options_.pool; }
   size_t state_bytes() const { return state_bytes_; }
+  const PassReport& pass_report() const { return pass_report_; }
 
   // Errors: kInvalidArgument for inputs that do not fit, and what a kernel reports about the data.
   Result<Outputs> run(std::span<const TensorView> inputs, Profile* profile = nullptr);
@@ -65,6 +68,7 @@ class Session {
 
   std::shared_ptr<const Plan> plan_;
   SessionOptions options_;
+  PassReport pass_report_;
   std::vector<TensorRef> states_;
   std::vector<std::shared_ptr<void>> state_memory_;
   size_t state_bytes_ = 0;

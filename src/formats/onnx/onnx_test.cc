@@ -244,7 +244,9 @@ TEST(OnnxImport, survives_damage_at_1000_places) {
       bytes[at] = static_cast<char>(random());
     auto g = import_onnx_bytes(std::as_bytes(std::span(bytes)));
     imported += g.has_value();
-    if (!g) EXPECT_FALSE(g.error().message().empty());
+    if (!g) {
+      EXPECT_FALSE(g.error().message().empty());
+    }
   }
   EXPECT_LT(imported, 1000);
 }

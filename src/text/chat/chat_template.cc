@@ -127,7 +127,7 @@ void ChatTemplate::probe() {
   const auto user = [](json::value content) {
     return json::array{json::object{{"role", "user"}, {"content", std::move(content)}}};
   };
-  const bool text = shows(try_render(user(kNeedle)), kNeedle);
+  const bool text = shows(try_render(user(json::string(kNeedle))), kNeedle);
   const auto listed = try_render(user(text_as_parts(kNeedle)));
   const bool parts = shows(listed, kNeedle) && !shows(listed, "'type'") && !shows(listed, "\"type\"");
   if (text || parts) {

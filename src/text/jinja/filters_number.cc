@@ -101,7 +101,7 @@ Value file_size(Interpreter& in, const Value& v, const Bound& args) {
   const bool binary = args.truth(in.heap(), 0, false);
   const double base = binary ? 1024 : 1000;
   if (bytes == 1) return in.heap().string("1 Byte");
-  if (bytes < base) return in.heap().string(fmt::format("{:.0f} Bytes", std::trunc(bytes)));
+  if (bytes < base) return in.heap().string(fmt::format("{:.0f} Bytes", std::trunc(bytes) + 0.0));
   static constexpr std::string_view kPrefixes = "kMGTPEZY";
   double unit = base;
   size_t i = 0;

@@ -231,8 +231,17 @@ Value unique(Interpreter& in, const Value& v, const Bound& args) {
   });
 }
 
-Value batch(Interpreter& in, const Value& v, const Bound& args) {
-  Heap& heap = in.heap();
+// An iterator over items that are made when the first one is asked for.
+Value iterate_later(Heap& heap, std::function<std::vector<Value>()> make) {
+  return heap.iterator([&heap, make = std::move(make), all = Value(), at = size_t{0}](Value& item) mutable {
+    if (all.is_missing()) all = heap.list(make());
+    if (at >= all.items().size()) return false;
+    item = all.items()[at++];
+    return true;
+  });
+}
+
+std::vector<Value> batch_rows(Heap& heap, const Value& v, const Bound& args) {
   const int64_t count = args.integer(0, 0);
   const Value fill = args[1];
   std::vector<Value> rows;
@@ -249,11 +258,14 @@ Value batch(Interpreter& in, const Value& v, const Bound& args) {
     }
     rows.push_back(heap.list(std::move(row)));
   }
-  return iterate(heap, std::move(rows));
+  return rows;
 }
 
-Value slices(Interpreter& in, const Value& v, const Bound& args) {
-  Heap& heap = in.heap();
+Value batch(Interpreter& in, const Value& v, const Bound& args) {
+  return iterate_later(in.heap(), [&heap = in.heap(), v, args] { return batch_rows(heap, v, args); });
+}
+
+std::vector<Value> slice_rows(Heap& heap, const Value& v, const Bound& args) {
   const std::vector<Value> items = to_vector(heap, v);
   const int64_t count = args.integer(0, 0);
   if (count == 0) fail("integer division or modulo by zero");
@@ -270,7 +282,11 @@ Value slices(Interpreter& in, const Value& v, const Bound& args) {
     heap.require((rows.size() + 1) * sizeof(Value));
     rows.push_back(heap.list(std::move(row)));
   }
-  return iterate(heap, std::move(rows));
+  return rows;
+}
+
+Value slices(Interpreter& in, const Value& v, const Bound& args) {
+  return iterate_later(in.heap(), [&heap = in.heap(), v, args] { return slice_rows(heap, v, args); });
 }
 
 constexpr Filter kFilters[] = {
