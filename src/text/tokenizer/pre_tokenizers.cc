@@ -379,14 +379,14 @@ std::unique_ptr<const PreTokenizer> make_fixed_length(size_t length) { return st
 std::unique_ptr<const Matcher> words_matcher() { return std::make_unique<Words>(); }
 
 // A run of one script takes the spaces and scriptless code points after it; those at the very front are lost,
-// as in `tokenizers`.
+// as in `tokenizers`. sc: is the script itself; PCRE2 would take the script extensions too.
 std::unique_ptr<const PreTokenizer> make_unicode_scripts() {
-  constexpr std::string_view kHan = R"(\p{Han}\p{Hiragana}\p{Katakana}\x{30FC})";
+  constexpr std::string_view kHan = R"(\p{sc:Han}\p{sc:Hiragana}\p{sc:Katakana}\x{30FC})";
   std::string all(kHan);
-  for (const std::string_view s : kScripts) all += fmt::format("\\p{{{}}}", s);
+  for (const std::string_view s : kScripts) all += fmt::format("\\p{{sc:{}}}", s);
   std::string pattern = fmt::format("(?(DEFINE)(?<any>[ ]|[^{}]))[{}](?:[{}]|(?&any))*+", all, kHan, kHan);
   for (const std::string_view s : kScripts)
-    pattern += fmt::format("|(?![ \\x{{30FC}}])\\p{{{}}}(?:(?![ \\x{{30FC}}])\\p{{{}}}|(?&any))*+", s, s);
+    pattern += fmt::format("|(?![ \\x{{30FC}}])\\p{{sc:{}}}(?:(?![ \\x{{30FC}}])\\p{{sc:{}}}|(?&any))*+", s, s);
   auto matcher = compile_regex(pattern);
   INGOT_CHECK(matcher.has_value());
   return make_split(std::move(*matcher), Behavior::kRemoved, true);

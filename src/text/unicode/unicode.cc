@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <tuple>
 
 namespace ingot::tokenizer {
 namespace {
@@ -172,6 +173,7 @@ void normalize_run(const std::vector<uint32_t>& run, int options, std::string& o
                                            static_cast<utf8proc_option_t>(options), &boundary);
     for (utf8proc_ssize_t i = 0; i < n && i < 32; ++i) buffer.push_back(parts[i]);
   }
+  std::vector<std::tuple<int, size_t, utf8proc_int32_t>> order;
   const auto ccc = [](utf8proc_int32_t c) {
     return not_normalized(static_cast<uint32_t>(c)) ? 0 : utf8proc_get_property(c)->combining_class;
   };
@@ -182,8 +184,10 @@ void normalize_run(const std::vector<uint32_t>& run, int options, std::string& o
     }
     size_t end = i;
     while (end < buffer.size() && ccc(buffer[end]) != 0) ++end;
-    std::stable_sort(buffer.begin() + static_cast<ptrdiff_t>(i), buffer.begin() + static_cast<ptrdiff_t>(end),
-                     [&](auto a, auto b) { return ccc(a) < ccc(b); });
+    order.clear();  // by class, then by place
+    for (size_t j = i; j < end; ++j) order.emplace_back(ccc(buffer[j]), j, buffer[j]);
+    std::sort(order.begin(), order.end());
+    for (size_t j = i; j < end; ++j) buffer[j] = std::get<2>(order[j - i]);
     i = end;
   }
   auto size = static_cast<utf8proc_ssize_t>(buffer.size());
