@@ -47,7 +47,8 @@ Result<void> tokenize_lines(const Tokenizer& tokenizer, const Options& options) 
     boost::system::error_code error;
     const boost::json::value text = boost::json::parse(std::string(rest.substr(0, end)), error);
     rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (error || !text.is_string()) return invalid("[tokenize] '{}': line {} is not one JSON string", options.jsonl, number);
+    if (error || !text.is_string())
+      return invalid("[tokenize] '{}': line {} is not one JSON string", options.jsonl, number);
     print(line_json(tokenizer, INGOT_TRY(tokenizer.encode(text.get_string(), !options.no_special))));
   }
   return {};
@@ -59,12 +60,14 @@ Result<void> tokenize(const Options& options) {
   const double load_ms = watch.elapsed_ms();
   if (!options.jsonl.empty()) return tokenize_lines(*tokenizer, options);
   std::shared_ptr<const MappedFile> keep;
-  const std::string_view text = options.file.empty() ? std::string_view(options.prompt) : INGOT_TRY(file_text(options.file, keep));
+  const std::string_view text =
+      options.file.empty() ? std::string_view(options.prompt) : INGOT_TRY(file_text(options.file, keep));
   const Stopwatch encoding;
   const auto ids = INGOT_TRY(tokenizer->encode(text, !options.no_special));
   const double encode_ms = encoding.elapsed_ms();
   if (options.time) {
-    print(fmt::format("{{\"load_ms\":{:.3f},\"encode_ms\":{:.3f},\"bytes\":{},\"tokens\":{}}}\n", load_ms, encode_ms, text.size(), ids.size()));
+    print(fmt::format("{{\"load_ms\":{:.3f},\"encode_ms\":{:.3f},\"bytes\":{},\"tokens\":{}}}\n", load_ms, encode_ms,
+                      text.size(), ids.size()));
     return {};
   }
   print(options.json ? line_json(*tokenizer, ids) : table(*tokenizer, ids));

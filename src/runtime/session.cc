@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include "backends/evaluate.h"
+
+#include <algorithm>
+
 namespace ingot {
 Result<std::unique_ptr<Session>> Session::create(Graph graph, SessionOptions options) {
   INGOT_CHECK(options.pool != nullptr && !options.backends.empty());

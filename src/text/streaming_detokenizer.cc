@@ -1,3 +1,5 @@
+// Ids to text as they come: by the bytes of each piece where the decoder allows it, else by decoding a window of
+// recent ids again. Contract: tokenizer.h.
 #include "text/tokenizer.h"
 #include "text/tokenizer/parts.h"
 #include "text/unicode/unicode.h"

@@ -50,12 +50,15 @@ bool is_file(const std::string& path) {
 }  // namespace
 
 Result<std::shared_ptr<const Tokenizer>> Tokenizer::from_source(const Source& source) {
-  if (source.kind() == SourceKind::kGguf) return std::make_shared<Tokenizer>(INGOT_TRY(tokenizer::parts_from_gguf(source)));
+  if (source.kind() == SourceKind::kGguf)
+    return std::make_shared<Tokenizer>(INGOT_TRY(tokenizer::parts_from_gguf(source)));
   if (source.file("tokenizer.json").empty())
-    return not_found("[tokenizer] '{}': no tokenizer.json; export one with transformers: AutoTokenizer.from_pretrained(...)"
-                     ".save_pretrained(...)",
-                     source.paths().empty() ? std::string("the folder") : source.paths().front());
-  auto parts = INGOT_TRY(tokenizer::parts_from_json(source.file("tokenizer.json"), source.file("tokenizer_config.json")));
+    return not_found(
+        "[tokenizer] '{}': no tokenizer.json; export one with transformers: AutoTokenizer.from_pretrained(...)"
+        ".save_pretrained(...)",
+        source.paths().empty() ? std::string("the folder") : source.paths().front());
+  auto parts =
+      INGOT_TRY(tokenizer::parts_from_json(source.file("tokenizer.json"), source.file("tokenizer_config.json")));
   add_generation_ends(source, parts->size, parts->special.end_of_generation);
   return std::make_shared<Tokenizer>(std::move(parts));
 }
@@ -81,8 +84,18 @@ Result<void> encode_words(const Parts& parts, Segment& segment, std::vector<int3
   return {};
 }
 
+// The normalizers leave nothing of the first code point: what follows does not begin the input any more.
+Result<bool> loses_first(const Parts& parts, std::string_view text) {
+  if (text.empty()) return false;
+  std::string first(text.substr(0, static_cast<size_t>(tokenizer::utf8_length(static_cast<unsigned char>(text[0])))));
+  for (const auto& n : parts.normalizers) INGOT_TRY(n->apply(first));
+  return first.empty();
+}
+
 // Text between added tokens; at_start: it begins the input.
-Result<void> encode_segment(const Parts& parts, std::string text, bool at_start, bool parse_special, std::vector<int32_t>& out) {
+Result<void> encode_segment(const Parts& parts, std::string text, bool at_start, bool parse_special,
+                            std::vector<int32_t>& out) {
+  if (at_start && !parts.normalizers.empty()) at_start = !INGOT_TRY(loses_first(parts, text));
   for (const auto& n : parts.normalizers) INGOT_TRY(n->apply(text));
   if (text.empty()) return {};
   Segment segment;
@@ -127,7 +140,8 @@ Result<std::vector<int32_t>> Tokenizer::encode(std::string_view text, bool add_s
       if (f.id >= 0) {
         out.push_back(f.id);
       } else {
-        INGOT_TRY(encode_segment(*parts_, std::string(text.substr(f.begin, f.end - f.begin)), f.begin == 0, parse_special, out));
+        INGOT_TRY(encode_segment(*parts_, std::string(text.substr(f.begin, f.end - f.begin)), f.begin == 0,
+                                 parse_special, out));
       }
     }
   }

@@ -56,9 +56,9 @@ class Tokenizer {
   // Ids out of range are left out. skip_special leaves out special (control) tokens.
   std::string decode(std::span<const int32_t> ids, bool skip_special) const;
 
-  int vocab_size() const;                       // one more than the greatest id
-  std::string_view token_text(int id) const;    // the raw piece ("▁the", "Ġthe"); empty if there is none
-  std::string token_bytes(int id) const;        // what it adds to the text (" the"); may be part of a code point
+  int vocab_size() const;                     // one more than the greatest id
+  std::string_view token_text(int id) const;  // the raw piece ("▁the", "Ġthe"); empty if there is none
+  std::string token_bytes(int id) const;      // what it adds to the text (" the"); may be part of a code point
   std::optional<int> token_id(std::string_view piece) const;
   bool is_special(int id) const;
   const SpecialTokens& special() const;
@@ -86,9 +86,9 @@ class StreamingDetokenizer {
   std::shared_ptr<const Tokenizer> tokenizer_;
   bool skip_special_;
   bool at_start_ = true;
-  std::string pending_;           // an unfinished code point
-  std::vector<int32_t> window_;   // decoders that look at neighbours (WordPiece, CTC, ...): recent ids
-  size_t emitted_bytes_ = 0;      // of decode(window_)
+  std::string pending_;          // an unfinished code point
+  std::vector<int32_t> window_;  // decoders that look at neighbours (WordPiece, CTC, ...): recent ids
+  size_t emitted_bytes_ = 0;     // of decode(window_)
 };
 
 }  // namespace ingot

@@ -8,7 +8,8 @@
 #include "text/unicode/unicode.h"
 
 namespace {
-constexpr std::string_view kFallback = R"({"added_tokens":[{"id":0,"content":"<unk>","special":true},{"id":5,"content":"<x>","lstrip":true,"rstrip":true,"single_word":true}],
+constexpr std::string_view kFallback =
+    R"({"added_tokens":[{"id":0,"content":"<unk>","special":true},{"id":5,"content":"<x>","lstrip":true,"rstrip":true,"single_word":true}],
 "normalizer":{"type":"Sequence","normalizers":[{"type":"NFKC"},{"type":"BertNormalizer"},{"type":"Prepend","prepend":"▁"},{"type":"Replace","pattern":{"String":" "},"content":"▁"}]},
 "decoder":{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":0}]},
 "model":{"type":"BPE","unk_token":"<unk>","fuse_unk":true,"byte_fallback":true,"vocab":{"<unk>":0,"a":1,"b":2,"ab":3,"▁":4,"<x>":5},"merges":["a b"]}})";

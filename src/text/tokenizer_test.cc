@@ -78,7 +78,8 @@ TEST_P(Goldens, endless_words_and_random_bytes_are_encoded) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Goldens,
-                         testing::Values("byte_level", "gpt2", "byte_fallback", "suffix", "unigram", "wordpiece", "wordlevel"));
+                         testing::Values("byte_level", "gpt2", "byte_fallback", "suffix", "unigram", "wordpiece",
+                                         "wordlevel"));
 
 TEST(Tokenizer, leaves_special_text_alone_if_asked) {
   const auto t = load("byte_level");
@@ -96,12 +97,16 @@ TEST(Tokenizer, names_what_it_does_not_support) {
   };
   const std::string model = R"("model":{"type":"WordLevel","vocab":{"a":0},"unk_token":"a"})";
   EXPECT_NE(error_of("{" + model + R"(,"normalizer":{"type":"Frobnicate"}})").find("Frobnicate"), std::string::npos);
-  EXPECT_NE(error_of("{" + model + R"(,"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Quux"}]}})").find("Quux"), std::string::npos);
+  EXPECT_NE(
+      error_of("{" + model + R"(,"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Quux"}]}})").find("Quux"),
+      std::string::npos);
   EXPECT_NE(error_of("{" + model + R"(,"decoder":{"type":"Baz"}})").find("Baz"), std::string::npos);
   EXPECT_NE(error_of(R"({"model":{"type":"Rwkv","vocab":{}}})").find("Rwkv"), std::string::npos);
-  for (const std::string bad : {"", "{", "[]", "{}", R"({"model":3})", R"({"model":{"type":"BPE","vocab":{"a":-1},"merges":[]}})",
-                                R"({"model":{"type":"BPE","vocab":{"a":1e99},"merges":[]}})", R"({"model":{"type":"BPE","vocab":{"a":0},"merges":["a b"]}})",
-                                R"({"model":{"type":"Unigram","vocab":[["a",0]],"unk_id":7}})"})
+  for (const std::string bad :
+       {"", "{", "[]", "{}", R"({"model":3})", R"({"model":{"type":"BPE","vocab":{"a":-1},"merges":[]}})",
+        R"({"model":{"type":"BPE","vocab":{"a":1e99},"merges":[]}})",
+        R"({"model":{"type":"BPE","vocab":{"a":0},"merges":["a b"]}})",
+        R"({"model":{"type":"Unigram","vocab":[["a",0]],"unk_id":7}})"})
     EXPECT_FALSE(Tokenizer::from_json(bad)) << bad;
 }
 
@@ -122,7 +127,9 @@ TEST(StreamingDetokenizer, holds_half_code_points_back) {
 // GGUF metadata in memory.
 class FakeGguf final : public Source {
  public:
-  explicit FakeGguf(std::vector<std::pair<std::string_view, MetaValue>> metadata) : metadata_(std::move(metadata)) { build_index(); }
+  explicit FakeGguf(std::vector<std::pair<std::string_view, MetaValue>> metadata) : metadata_(std::move(metadata)) {
+    build_index();
+  }
   SourceKind kind() const override { return SourceKind::kGguf; }
   const std::vector<std::string>& paths() const override { return paths_; }
   const std::vector<std::pair<std::string_view, MetaValue>>& metadata() const override { return metadata_; }
@@ -140,7 +147,8 @@ using Ids = std::vector<int32_t>;
 
 TEST(Gguf, merges_sentencepieces_by_score) {
   const FakeGguf source({{"tokenizer.ggml.model", std::string_view("llama")},
-                         {"tokenizer.ggml.tokens", Strings{"<unk>", "<s>", "</s>", "<0x21>", "\u2581", "a", "b", "ab", "\u2581a", "<end_of_turn>"}},
+                         {"tokenizer.ggml.tokens", Strings{"<unk>", "<s>", "</s>", "<0x21>", "\u2581", "a", "b", "ab",
+                                                           "\u2581a", "<end_of_turn>"}},
                          {"tokenizer.ggml.scores", std::vector<double>{0, 0, 0, 0, -9, -1, -2, -3, -4, 0}},
                          {"tokenizer.ggml.token_type", std::vector<int64_t>{2, 3, 3, 6, 1, 1, 1, 1, 1, 3}}});
   const auto t = Tokenizer::from_source(source);

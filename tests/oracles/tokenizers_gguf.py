@@ -3,7 +3,7 @@
   python tests/oracles/tokenizers_gguf.py --ingot build/release/bin/ingot [--gguf MODEL.gguf ...] [--json PRE=tokenizer.json ...]
 
 --gguf: real files. --json: a BPE tokenizer.json becomes a GGUF without tensors whose tokenizer.ggml.pre is PRE
-("llama" makes a SentencePiece one, with scores by id). Prints one line a model: how many of the texts give equal ids.
+("llama" makes a SentencePiece one with scores by id, "bert" a WordPiece one, "t5" a Unigram one). Prints one line a model: how many of the texts give equal ids.
 """
 import argparse
 import json
@@ -37,7 +37,9 @@ class Vocabulary:
 
 def write_gguf(source, pre, out):
     data = json.load(open(source, encoding="utf-8"))
-    vocab = dict(data["model"]["vocab"])
+    vocab = data["model"]["vocab"]
+    scores = [score for _, score in vocab] if pre == "t5" else None
+    vocab = {piece: i for i, (piece, _) in enumerate(vocab)} if pre == "t5" else dict(vocab)
     added = {t["content"]: t for t in data["added_tokens"]}
     for t in data["added_tokens"]:
         vocab.setdefault(t["content"], t["id"])
@@ -49,6 +51,8 @@ def write_gguf(source, pre, out):
         types[i] = (3 if added[text]["special"] else 4) if text in added else 1
         if pre == "llama" and len(text) == 6 and text.startswith("<0x"):
             types[i] = 6
+        if pre == "bert" and text not in added:
+            tokens[i] = text[2:] if text.startswith("##") else "\u2581" + text
     w = gguf.GGUFWriter(out, "llama")
     w.add_context_length(512)
     w.add_embedding_length(32)
@@ -56,8 +60,9 @@ def write_gguf(source, pre, out):
     w.add_feed_forward_length(32)
     w.add_head_count(1)
     w.add_layer_norm_rms_eps(1e-5)
-    w.add_tokenizer_model("llama" if pre == "llama" else "gpt2")
-    w.add_tokenizer_pre("default" if pre == "llama" else pre)
+    own_model = pre in ("llama", "bert", "t5")
+    w.add_tokenizer_model(pre if own_model else "gpt2")
+    w.add_tokenizer_pre("default" if own_model else pre)
     w.add_token_list(tokens)
     w.add_token_types(types)
     if pre == "llama":
@@ -65,6 +70,16 @@ def write_gguf(source, pre, out):
         w.add_unk_token_id(0)
         w.add_bos_token_id(1)
         w.add_eos_token_id(2)
+    elif pre == "t5":
+        w.add_token_scores(scores)
+        w.add_unk_token_id(0)
+        w.add_eos_token_id(1)
+        w.add_add_space_prefix(True)
+        w.add_remove_extra_whitespaces(True)
+    elif pre == "bert":
+        w.add_unk_token_id(0)
+        w.add_bos_token_id(1)
+        w.add_sep_token_id(2)
     else:
         merges = data["model"]["merges"]
         w.add_token_merges([m if isinstance(m, str) else " ".join(m) for m in merges])

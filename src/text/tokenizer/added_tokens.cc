@@ -1,3 +1,5 @@
+// Cuts added (special, user-defined) tokens out of a text: leftmost, then longest; a match that single_word or
+// parse_special rejects still uses up its text, as in `tokenizers`. Contract: pipeline.h.
 #include "text/tokenizer/pipeline.h"
 #include "text/unicode/unicode.h"
 

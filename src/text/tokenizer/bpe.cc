@@ -9,8 +9,8 @@
 #include "base/log.h"
 #include "text/tokenizer/merge.h"
 #include "text/tokenizer/model.h"
-#include "text/unicode/unicode.h"
 #include "text/tokenizer/word_cache.h"
+#include "text/unicode/unicode.h"
 
 namespace ingot::tokenizer {
 
@@ -39,7 +39,9 @@ class PairMap {
   const Slot& get(int32_t left, int32_t right) const { return slots_[index(key(left, right))]; }
 
  private:
-  static uint64_t key(int32_t l, int32_t r) { return uint64_t{static_cast<uint32_t>(l)} << 32 | static_cast<uint32_t>(r); }
+  static uint64_t key(int32_t l, int32_t r) {
+    return uint64_t{static_cast<uint32_t>(l)} << 32 | static_cast<uint32_t>(r);
+  }
   size_t index(uint64_t k) const {
     const size_t mask = slots_.size() - 1;
     size_t i = mix(k) & mask;
@@ -178,13 +180,16 @@ class Bpe final : public Model {
       const int l = vocab_->find(left);
       const int r = vocab_->find(right);
       if (!right.starts_with(options_.prefix) && !options_.lenient)
-        return invalid("[tokenizer] merge {} ('{}' '{}'): the second lacks the prefix '{}'", rank, left, right, options_.prefix);
+        return invalid("[tokenizer] merge {} ('{}' '{}'): the second lacks the prefix '{}'", rank, left, right,
+                       options_.prefix);
       joined.assign(left).append(right.substr(std::min(options_.prefix.size(), right.size())));
       const int id = vocab_->find(joined);
       if (l < 0 || r < 0 || id < 0) {
         if (!options_.lenient)
           return invalid("[tokenizer] merge {} ('{}' '{}'): '{}' is not in the vocabulary", rank, left, right,
-                         l < 0 ? left : r < 0 ? right : std::string_view(joined));
+                         l < 0   ? left
+                         : r < 0 ? right
+                                 : std::string_view(joined));
         log::debug("[tokenizer] merge {} ('{}' '{}') skipped: its pieces are not in the vocabulary", rank, left, right);
       } else if (!options_.lenient || pairs_.get(l, r).rank == kNoRank) {
         pairs_.set(l, r, rank, id);  // tokenizer.json: the last of equal merges counts; GGUF: the first
@@ -303,7 +308,9 @@ class ScoredBpe final : public Model {
     }
     merge_all(s, [&](const Symbol& a, const Symbol& b, int32_t* id) {
       *id = b.end - a.begin <= vocab_->bytes_max() ? vocab_->find(part.substr(a.begin, b.end - a.begin)) : -1;
-      return *id < 0 ? kNoRank : static_cast<size_t>(*id) < ranks_.size() ? ranks_[static_cast<size_t>(*id)] : rank_of(0);
+      return *id < 0                                    ? kNoRank
+             : static_cast<size_t>(*id) < ranks_.size() ? ranks_[static_cast<size_t>(*id)]
+                                                        : rank_of(0);
     });
     for (const Symbol& x : s.symbols) {
       const std::string_view text = part.substr(x.begin, x.end - x.begin);

@@ -20,7 +20,8 @@ class Charsmap {
     uint32_t trie_bytes = 0;
     if (bytes.size() >= 4) std::memcpy(&trie_bytes, bytes.data(), 4);
     if (bytes.size() < 4 || trie_bytes > bytes.size() - 4 || trie_bytes % 4 != 0)
-      return invalid("[tokenizer] precompiled_charsmap: a trie of {} bytes does not fit into {} bytes", trie_bytes, bytes.size());
+      return invalid("[tokenizer] precompiled_charsmap: a trie of {} bytes does not fit into {} bytes", trie_bytes,
+                     bytes.size());
     map.units_.resize(trie_bytes / 4);
     std::memcpy(map.units_.data(), bytes.data() + 4, trie_bytes);
     map.text_ = bytes.substr(4 + trie_bytes);

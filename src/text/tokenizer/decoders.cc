@@ -1,3 +1,4 @@
+// The decoder stages of tokenizer.json: lists of pieces to lists of pieces, joined in the end. Contract: pipeline.h.
 #include "text/tokenizer/pipeline.h"
 #include "text/unicode/unicode.h"
 
@@ -28,7 +29,7 @@ std::string replace_all(std::string_view text, std::string_view from, std::strin
 
 std::string clean_up(std::string text) {
   constexpr std::pair<std::string_view, std::string_view> kRules[] = {
-      {" .", "."},    {" ?", "?"},    {" !", "!"},           {" ,", ","},   {" ' ", "'"},   {" n't", "n't"},
+      {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
       {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
   for (const auto& [from, to] : kRules) text = replace_all(text, from, to);
   return text;
@@ -137,7 +138,8 @@ std::unique_ptr<const Decoder> make_wordpiece_decoder(std::string prefix, bool c
 
 std::unique_ptr<const Decoder> make_bpe_decoder(std::string suffix) {
   return make_fn([suffix = std::move(suffix)](std::vector<std::string>& pieces) {
-    for (size_t i = 0; i < pieces.size(); ++i) pieces[i] = replace_all(pieces[i], suffix, i + 1 == pieces.size() ? "" : " ");
+    for (size_t i = 0; i < pieces.size(); ++i)
+      pieces[i] = replace_all(pieces[i], suffix, i + 1 == pieces.size() ? "" : " ");
   });
 }
 

@@ -16,8 +16,8 @@ enum TokenType : int64_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined
 
 struct Ggml {
   std::vector<std::string_view> tokens, merges;
-  std::vector<float> scores;    // one a token
-  std::vector<int64_t> types;   // one a token
+  std::vector<float> scores;   // one a token
+  std::vector<int64_t> types;  // one a token
 };
 
 template <class T>
@@ -38,11 +38,14 @@ Result<Ggml> read_lists(const Source& source) {
   if (scores && std::holds_alternative<std::vector<int64_t>>(*scores)) {
     for (const int64_t s : std::get<std::vector<int64_t>>(*scores)) g.scores.push_back(static_cast<float>(s));
   } else {
-    for (const double s : *INGOT_TRY(list<double>(source, "tokenizer.ggml.scores"))) g.scores.push_back(static_cast<float>(s));
+    for (const double s : *INGOT_TRY(list<double>(source, "tokenizer.ggml.scores")))
+      g.scores.push_back(static_cast<float>(s));
   }
   g.types = *INGOT_TRY(list<int64_t>(source, "tokenizer.ggml.token_type"));
-  if ((!g.scores.empty() && g.scores.size() < g.tokens.size()) || (!g.types.empty() && g.types.size() < g.tokens.size()))
-    return invalid("[tokenizer] {} tokens, but {} scores and {} types", g.tokens.size(), g.scores.size(), g.types.size());
+  if ((!g.scores.empty() && g.scores.size() < g.tokens.size()) ||
+      (!g.types.empty() && g.types.size() < g.tokens.size()))
+    return invalid("[tokenizer] {} tokens, but {} scores and {} types", g.tokens.size(), g.scores.size(),
+                   g.types.size());
   g.scores.resize(g.tokens.size());
   if (g.types.empty()) g.types.assign(g.tokens.size(), kNormal);
   return g;
@@ -68,7 +71,8 @@ Result<VocabPtr> make_vocab(const Ggml& g) {
   return vocab;
 }
 
-Result<std::optional<int>> special_id(const Source& source, std::string_view name, size_t count, std::optional<int> fallback = {}) {
+Result<std::optional<int>> special_id(const Source& source, std::string_view name, size_t count,
+                                      std::optional<int> fallback = {}) {
   const auto id = INGOT_TRY(source.get_int(fmt::format("tokenizer.ggml.{}_token_id", name)));
   if (id && *id >= 0 && *id < static_cast<int64_t>(count)) return static_cast<int>(*id);
   if (fallback && *fallback < static_cast<int>(count)) return fallback;
@@ -91,10 +95,12 @@ void add_tokens(const Source& source, const Ggml& g, Parts& parts) {
     if (type != kControl && type != kUnknown && type != kUserDefined) continue;
     AddedToken t{static_cast<int>(i), std::string(parts.vocab->piece(static_cast<int>(i)))};
     t.special = type != kUserDefined;
-    const bool always_shown = t.content == "<|channel|>" || t.content == "<|message|>" || t.content == "<|start|>" || t.content == "<|constrain|>";
+    const bool always_shown = t.content == "<|channel|>" || t.content == "<|message|>" || t.content == "<|start|>" ||
+                              t.content == "<|constrain|>";
     if (always_shown) t.special = false;
     t.rstrip = phi3 && t.content != "<unk>" && t.content != "<s>" && t.content != "<|endoftext|>";
-    t.lstrip = (mask_strips && t.content == "<mask>") || (name.find("modern-bert") != name.npos && t.content == "[MASK]");
+    t.lstrip =
+        (mask_strips && t.content == "<mask>") || (name.find("modern-bert") != name.npos && t.content == "[MASK]");
     parts.added.push_back(std::move(t));
   }
   parts.verbatim.assign(g.tokens.size(), 0);
@@ -106,8 +112,8 @@ struct AddDefaults {
 };
 
 // bos, eos and the ends of generation, by key and by name.
-Result<void> read_special(const Source& source, const Ggml& g, AddDefaults defaults, std::optional<int> bos, std::optional<int> eos,
-                          std::optional<int> unk, bool add_bos_always, Parts& parts) {
+Result<void> read_special(const Source& source, const Ggml& g, AddDefaults defaults, std::optional<int> bos,
+                          std::optional<int> eos, std::optional<int> unk, bool add_bos_always, Parts& parts) {
   SpecialTokens& s = parts.special;
   const size_t n = g.tokens.size();
   s.bos = INGOT_TRY(special_id(source, "bos", n, bos));
@@ -115,7 +121,8 @@ Result<void> read_special(const Source& source, const Ggml& g, AddDefaults defau
   s.unk = INGOT_TRY(special_id(source, "unknown", n, unk));
   s.pad = INGOT_TRY(special_id(source, "padding", n));
   const auto sep = INGOT_TRY(special_id(source, "seperator", n));  // the key is spelled so
-  s.add_bos = (add_bos_always || INGOT_TRY(source.get_bool("tokenizer.ggml.add_bos_token")).value_or(defaults.bos)) && s.bos;
+  s.add_bos =
+      (add_bos_always || INGOT_TRY(source.get_bool("tokenizer.ggml.add_bos_token")).value_or(defaults.bos)) && s.bos;
   s.add_eos = INGOT_TRY(source.get_bool("tokenizer.ggml.add_eos_token")).value_or(defaults.eos) && s.eos;
   if (s.add_bos) parts.before.push_back(*s.bos);
   if (s.add_eos) parts.after.push_back(*s.eos);
@@ -159,7 +166,8 @@ Result<void> load_bpe(const Source& source, const Ggml& g, std::string_view pre_
   const bool gemma4 = pre_name == "gemma4" || pre_name == "granite-embed-multi-311m";
   const bool classic = pre_name != "glm4" && pre_name != "chatglm-bpe" && !pre.spaces_as_marks;
   const std::optional<int> end = pre.spaces_as_marks ? std::nullopt : std::optional<int>(11);
-  return read_special(source, g, {.bos = pre.add_bos, .sep = pre.add_sep}, classic ? end : std::nullopt, end, std::nullopt, gemma4, parts);
+  return read_special(source, g, {.bos = pre.add_bos, .sep = pre.add_sep}, classic ? end : std::nullopt, end,
+                      std::nullopt, gemma4, parts);
 }
 
 Result<void> load_wordpiece(const Source& source, const Ggml& g, Parts& parts) {
@@ -237,7 +245,8 @@ Result<std::unique_ptr<Parts>> parts_from_gguf(const Source& source) {
   } else if (*model == "t5") {
     INGOT_TRY(load_unigram(source, g, *parts));
   } else {
-    return unimplemented("[tokenizer] tokenizer.ggml.model '{}' is not supported (llama, gpt2, gemma4, bert and t5 are)", *model);
+    return unimplemented(
+        "[tokenizer] tokenizer.ggml.model '{}' is not supported (llama, gpt2, gemma4, bert and t5 are)", *model);
   }
   INGOT_TRY(parts->finish());
   add_known_ends(*parts, parts->special.end_of_generation);

@@ -7,7 +7,8 @@ namespace ingot::tokenizer {
 namespace {
 
 Result<const json::object*> as_object(const json::value& v, std::string_view what) {
-  if (!v.is_object()) return invalid("[tokenizer] {}: expected an object, got {}", what, json::serialize(v).substr(0, 80));
+  if (!v.is_object())
+    return invalid("[tokenizer] {}: expected an object, got {}", what, json::serialize(v).substr(0, 80));
   return &v.get_object();
 }
 
@@ -22,7 +23,8 @@ Result<uint32_t> get_char(const json::object& o, std::string_view key, std::stri
   const std::string s = INGOT_TRY(get_string(o, key, what));
   int n = 0;
   const uint32_t cp = s.empty() ? 0 : decode_utf8(s.data(), &n);
-  if (s.empty() || static_cast<size_t>(n) != s.size()) return invalid("[tokenizer] {}: '{}' is '{}', not one character", what, key, s);
+  if (s.empty() || static_cast<size_t>(n) != s.size())
+    return invalid("[tokenizer] {}: '{}' is '{}', not one character", what, key, s);
   return cp;
 }
 
@@ -34,7 +36,8 @@ Result<Pattern> get_pattern(const json::object& o, std::string_view what) {
   const json::value* v = o.if_contains("pattern");
   if (v && v->is_object() && v->get_object().size() == 1) {
     const auto& [key, text] = *v->get_object().begin();
-    if (text.is_string() && (key == "String" || key == "Regex")) return Pattern{std::string(text.get_string()), key == "Regex"};
+    if (text.is_string() && (key == "String" || key == "Regex"))
+      return Pattern{std::string(text.get_string()), key == "Regex"};
   }
   return invalid("[tokenizer] {}: 'pattern' is neither {{\"String\": ...}} nor {{\"Regex\": ...}}", what);
 }
@@ -99,7 +102,8 @@ Result<std::unique_ptr<const Normalizer>> make_normalizer(const std::string& typ
     if (!p.regex) return make_replace_text(p.text, std::move(content));
     return make_replace(INGOT_TRY(make_matcher(p.text)), std::move(content));
   }
-  if (type == "Precompiled") return make_precompiled(INGOT_TRY(base64(INGOT_TRY(get_string_or(o, "precompiled_charsmap", "", type)))));
+  if (type == "Precompiled")
+    return make_precompiled(INGOT_TRY(base64(INGOT_TRY(get_string_or(o, "precompiled_charsmap", "", type)))));
   if (type == "BertNormalizer" || type == "Bert") {
     BertOptions b;
     b.clean_text = INGOT_TRY(get_bool_or(o, "clean_text", true, type));
@@ -111,7 +115,8 @@ Result<std::unique_ptr<const Normalizer>> make_normalizer(const std::string& typ
   return unimplemented("[tokenizer] normalizer '{}' is not supported", type);
 }
 
-Result<void> add_simple_pre_tokenizer(const std::string& type, const json::object& o, bool keep_bytes, PreTokenizers& out) {
+Result<void> add_simple_pre_tokenizer(const std::string& type, const json::object& o, bool keep_bytes,
+                                      PreTokenizers& out) {
   const auto split = [&](std::unique_ptr<const Matcher> m, Behavior b, bool invert = false) {
     out.push_back(make_split(std::move(m), b, invert));
     return Result<void>{};
@@ -132,12 +137,14 @@ Result<void> add_simple_pre_tokenizer(const std::string& type, const json::objec
     INGOT_TRY(split(char_matcher(is_white_space), Behavior::kRemoved));
     return split(char_matcher(is_bert_punctuation), Behavior::kIsolated);
   }
-  if (type == "Punctuation") return split(char_matcher(is_bert_punctuation), INGOT_TRY(get_behavior(o, "Isolated", type)));
+  if (type == "Punctuation")
+    return split(char_matcher(is_bert_punctuation), INGOT_TRY(get_behavior(o, "Isolated", type)));
   if (type == "Digits") {
     const bool each = INGOT_TRY(get_bool_or(o, "individual_digits", false, type));
     return split(char_matcher(is_numeric), each ? Behavior::kIsolated : Behavior::kContiguous);
   }
-  if (type == "CharDelimiterSplit") return split(literal_matcher(utf8(INGOT_TRY(get_char(o, "delimiter", type)))), Behavior::kRemoved);
+  if (type == "CharDelimiterSplit")
+    return split(literal_matcher(utf8(INGOT_TRY(get_char(o, "delimiter", type)))), Behavior::kRemoved);
   if (type == "Metaspace") {
     const uint32_t mark = INGOT_TRY(get_char(o, "replacement", type));
     const PrependScheme scheme = INGOT_TRY(get_scheme(o, "Metaspace pre_tokenizer"));
@@ -165,7 +172,8 @@ Result<std::unique_ptr<const Decoder>> make_decoder(const std::string& type, con
     const uint32_t content = INGOT_TRY(get_char(o, "content", "Strip decoder"));
     const int64_t start = INGOT_TRY(get_int_or(o, "start", 0, type));
     const int64_t stop = INGOT_TRY(get_int_or(o, "stop", 0, type));
-    if (start < 0 || stop < 0) return invalid("[tokenizer] Strip decoder: start {} or stop {} is negative", start, stop);
+    if (start < 0 || stop < 0)
+      return invalid("[tokenizer] Strip decoder: start {} or stop {} is negative", start, stop);
     return make_strip_decoder(content, static_cast<size_t>(start), static_cast<size_t>(stop));
   }
   if (type == "Replace") {
@@ -191,13 +199,15 @@ Result<std::unique_ptr<const Decoder>> make_decoder(const std::string& type, con
 
 // Calls each(object, type) for the stages of a value: itself, or those of a Sequence, in order.
 template <class Each>
-Result<void> for_each_stage(const json::value& v, std::string_view list, std::string_view what, const Each& each, int depth = 0) {
+Result<void> for_each_stage(const json::value& v, std::string_view list, std::string_view what, const Each& each,
+                            int depth = 0) {
   if (v.is_null()) return {};
   if (depth > limits::kJsonDepthMax) return invalid("[tokenizer] {}: nested too deeply", what);
   const json::object& o = *INGOT_TRY(as_object(v, what));
   const std::string type = INGOT_TRY(get_string(o, "type", what));
   if (type != "Sequence") return each(o, type);
-  for (const json::value& stage : *INGOT_TRY(get_array(o, list, what))) INGOT_TRY(for_each_stage(stage, list, what, each, depth + 1));
+  for (const json::value& stage : *INGOT_TRY(get_array(o, list, what)))
+    INGOT_TRY(for_each_stage(stage, list, what, each, depth + 1));
   return {};
 }
 
@@ -206,7 +216,8 @@ Result<void> template_ids(const json::object& o, std::string_view name, std::vec
   const json::value* tokens = o.if_contains("special_tokens");
   const json::value* token = tokens && tokens->is_object() ? tokens->get_object().if_contains(name) : nullptr;
   const json::value* ids = token && token->is_object() ? token->get_object().if_contains("ids") : nullptr;
-  if (!ids || !ids->is_array()) return invalid("[tokenizer] TemplateProcessing: special token '{}' is not in 'special_tokens'", name);
+  if (!ids || !ids->is_array())
+    return invalid("[tokenizer] TemplateProcessing: special token '{}' is not in 'special_tokens'", name);
   for (const json::value& id : ids->get_array()) {
     if (!id.is_int64() || id.get_int64() < 0 || id.get_int64() >= limits::kVocabSizeMax)
       return invalid("[tokenizer] TemplateProcessing: '{}' has the id {}", name, json::serialize(id));
@@ -228,14 +239,16 @@ Result<void> apply_template(const json::object& o, std::vector<int32_t>& before,
       return invalid("[tokenizer] TemplateProcessing: an item of 'single' is neither Sequence nor SpecialToken");
     }
   }
-  if (sequences != 1) return unimplemented("[tokenizer] TemplateProcessing: 'single' holds the sequence {} times, not once", sequences);
+  if (sequences != 1)
+    return unimplemented("[tokenizer] TemplateProcessing: 'single' holds the sequence {} times, not once", sequences);
   return {};
 }
 
 // ["[CLS]", 101]
 Result<int32_t> get_pair_id(const json::object& o, std::string_view key, std::string_view what) {
   const json::array& pair = *INGOT_TRY(get_array(o, key, what));
-  if (pair.size() != 2 || !pair[1].is_int64() || pair[1].get_int64() < 0 || pair[1].get_int64() >= limits::kVocabSizeMax)
+  if (pair.size() != 2 || !pair[1].is_int64() || pair[1].get_int64() < 0 ||
+      pair[1].get_int64() >= limits::kVocabSizeMax)
     return invalid("[tokenizer] {}: '{}' is not a pair of token and id", what, key);
   return static_cast<int32_t>(pair[1].get_int64());
 }
@@ -256,7 +269,8 @@ Result<std::string> get_string(const json::object& o, std::string_view key, std:
   if (!v || !v->is_string()) return invalid("[tokenizer] {}: '{}' is not a string", what, key);
   return std::string(v->get_string());
 }
-Result<std::string> get_string_or(const json::object& o, std::string_view key, std::string_view fallback, std::string_view what) {
+Result<std::string> get_string_or(const json::object& o, std::string_view key, std::string_view fallback,
+                                  std::string_view what) {
   const json::value* v = o.if_contains(key);
   if (!v || v->is_null()) return std::string(fallback);
   return get_string(o, key, what);
@@ -275,10 +289,11 @@ Result<int64_t> get_int_or(const json::object& o, std::string_view key, int64_t 
 }
 
 Result<void> add_normalizer(const json::value& v, Normalizers& out) {
-  return for_each_stage(v, "normalizers", "normalizer", [&](const json::object& o, const std::string& type) -> Result<void> {
-    out.push_back(INGOT_TRY(make_normalizer(type, o)));
-    return {};
-  });
+  return for_each_stage(v, "normalizers", "normalizer",
+                        [&](const json::object& o, const std::string& type) -> Result<void> {
+                          out.push_back(INGOT_TRY(make_normalizer(type, o)));
+                          return {};
+                        });
 }
 
 bool ends_in_byte_level(const json::value& v) {
@@ -309,20 +324,21 @@ Result<void> add_decoder(const json::value& v, Parts& parts) {
 }
 
 Result<void> add_post_processor(const json::value& v, Parts& parts) {
-  return for_each_stage(v, "processors", "post_processor", [&](const json::object& o, const std::string& type) -> Result<void> {
-    std::vector<int32_t> before, after;
-    if (type == "TemplateProcessing") {
-      INGOT_TRY(apply_template(o, before, after));
-    } else if (type == "BertProcessing" || type == "RobertaProcessing") {
-      before.push_back(INGOT_TRY(get_pair_id(o, "cls", type)));
-      after.push_back(INGOT_TRY(get_pair_id(o, "sep", type)));
-    } else if (type != "ByteLevel") {
-      return unimplemented("[tokenizer] post_processor '{}' is not supported", type);
-    }
-    parts.before.insert(parts.before.begin(), before.begin(), before.end());
-    parts.after.insert(parts.after.end(), after.begin(), after.end());
-    return {};
-  });
+  return for_each_stage(v, "processors", "post_processor",
+                        [&](const json::object& o, const std::string& type) -> Result<void> {
+                          std::vector<int32_t> before, after;
+                          if (type == "TemplateProcessing") {
+                            INGOT_TRY(apply_template(o, before, after));
+                          } else if (type == "BertProcessing" || type == "RobertaProcessing") {
+                            before.push_back(INGOT_TRY(get_pair_id(o, "cls", type)));
+                            after.push_back(INGOT_TRY(get_pair_id(o, "sep", type)));
+                          } else if (type != "ByteLevel") {
+                            return unimplemented("[tokenizer] post_processor '{}' is not supported", type);
+                          }
+                          parts.before.insert(parts.before.begin(), before.begin(), before.end());
+                          parts.after.insert(parts.after.end(), after.begin(), after.end());
+                          return {};
+                        });
 }
 
 void classify_decoder(const json::value& decoder, Parts& parts) {

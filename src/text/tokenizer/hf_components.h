@@ -15,7 +15,8 @@ Result<json::value> parse_json(std::string_view text, std::string_view what);
 
 // Field look-ups; an absent or null field is the default, a wrong type an error naming `what` and the field.
 Result<std::string> get_string(const json::object& o, std::string_view key, std::string_view what);
-Result<std::string> get_string_or(const json::object& o, std::string_view key, std::string_view fallback, std::string_view what);
+Result<std::string> get_string_or(const json::object& o, std::string_view key, std::string_view fallback,
+                                  std::string_view what);
 Result<bool> get_bool_or(const json::object& o, std::string_view key, bool fallback, std::string_view what);
 Result<int64_t> get_int_or(const json::object& o, std::string_view key, int64_t fallback, std::string_view what);
 

@@ -74,7 +74,8 @@ Result<std::shared_ptr<Vocab>> read_vocab(std::string_view text) {
   while (const auto piece = r.next_key()) {
     const auto id = r.number();
     if (!id) break;
-    if (*id != static_cast<double>(static_cast<int64_t>(*id))) return invalid("[tokenizer] vocab: '{}' has the id {}", *piece, *id);
+    if (*id != static_cast<double>(static_cast<int64_t>(*id)))
+      return invalid("[tokenizer] vocab: '{}' has the id {}", *piece, *id);
     INGOT_TRY(vocab->set(static_cast<int64_t>(*id), *piece));
   }
   INGOT_TRY(r.status());
@@ -90,7 +91,8 @@ Result<std::shared_ptr<Vocab>> read_scored_vocab(std::string_view text, std::vec
     if (!r.begin_array() || !r.next_element()) break;
     const std::string_view piece = r.string();
     const auto score = r.next_element() ? r.number() : std::nullopt;
-    if (!score || r.next_element()) return invalid("[tokenizer] vocab: entry {} is not a pair of piece and score", scores.size());
+    if (!score || r.next_element())
+      return invalid("[tokenizer] vocab: entry {} is not a pair of piece and score", scores.size());
     INGOT_TRY(vocab->set(static_cast<int64_t>(scores.size()), piece));
     scores.push_back(*score);
   }
@@ -144,7 +146,8 @@ Result<void> load_unigram(const ModelSlices& m, Parts& parts) {
   parts.vocab = INGOT_TRY(read_scored_vocab(m.vocab, scores));
   UnigramOptions o;
   const int64_t unk = INGOT_TRY(get_int_or(m.rest, "unk_id", -1, "Unigram"));
-  if (unk < -1 || unk >= static_cast<int64_t>(scores.size())) return invalid("[tokenizer] Unigram: unk_id {} is not in [0, {})", unk, scores.size());
+  if (unk < -1 || unk >= static_cast<int64_t>(scores.size()))
+    return invalid("[tokenizer] Unigram: unk_id {} is not in [0, {})", unk, scores.size());
   o.unk = static_cast<int>(unk);
   o.byte_fallback = INGOT_TRY(get_bool_or(m.rest, "byte_fallback", false, "Unigram"));
   o.min_score = scores.empty() ? 0 : *std::min_element(scores.begin(), scores.end());
@@ -155,10 +158,10 @@ Result<void> load_unigram(const ModelSlices& m, Parts& parts) {
 Result<void> load_model(const ModelSlices& m, bool raw_bytes, Parts& parts) {
   std::string type = INGOT_TRY(get_string_or(m.rest, "type", "", "model"));
   if (type.empty()) {  // files older than the field
-    type = !m.merges.empty()                                ? "BPE"
+    type = !m.merges.empty()                              ? "BPE"
            : m.rest.contains("continuing_subword_prefix") ? "WordPiece"
-           : m.vocab.starts_with('[')                       ? "Unigram"
-                                                            : "WordLevel";
+           : m.vocab.starts_with('[')                     ? "Unigram"
+                                                          : "WordLevel";
   }
   if (type == "BPE") return load_bpe(m, raw_bytes, parts);
   if (type == "Unigram") return load_unigram(m, parts);
@@ -166,7 +169,8 @@ Result<void> load_model(const ModelSlices& m, bool raw_bytes, Parts& parts) {
     WordPieceOptions o;
     o.unk = INGOT_TRY(get_string_or(m.rest, "unk_token", "[UNK]", type));
     o.prefix = INGOT_TRY(get_string_or(m.rest, "continuing_subword_prefix", "##", type));
-    o.chars_max = static_cast<size_t>(std::max<int64_t>(0, INGOT_TRY(get_int_or(m.rest, "max_input_chars_per_word", 100, type))));
+    o.chars_max =
+        static_cast<size_t>(std::max<int64_t>(0, INGOT_TRY(get_int_or(m.rest, "max_input_chars_per_word", 100, type))));
     parts.vocab = INGOT_TRY(read_vocab(m.vocab));
     parts.model = make_wordpiece(parts.vocab, std::move(o));
     return {};
@@ -256,7 +260,8 @@ bool rebuilds_post_processor(const json::object& config) {
   if (!v || !v->is_string()) return false;
   std::string_view name(v->get_string().data(), v->get_string().size());
   if (name.ends_with("Fast")) name.remove_suffix(4);
-  return name == "LlamaTokenizer" || name == "GemmaTokenizer" || name == "CodeLlamaTokenizer" || name == "CohereTokenizer";
+  return name == "LlamaTokenizer" || name == "GemmaTokenizer" || name == "CodeLlamaTokenizer" ||
+         name == "CohereTokenizer";
 }
 
 Result<void> load_special(const json::value& config, Parts& parts) {
@@ -270,8 +275,10 @@ Result<void> load_special(const json::value& config, Parts& parts) {
     if (o.contains("add_bos_token") || o.contains("add_eos_token")) {
       parts.before.clear();
       parts.after.clear();
-      if (INGOT_TRY(get_bool_or(o, "add_bos_token", true, "tokenizer_config.json")) && s.bos) parts.before.push_back(*s.bos);
-      if (INGOT_TRY(get_bool_or(o, "add_eos_token", false, "tokenizer_config.json")) && s.eos) parts.after.push_back(*s.eos);
+      if (INGOT_TRY(get_bool_or(o, "add_bos_token", true, "tokenizer_config.json")) && s.bos)
+        parts.before.push_back(*s.bos);
+      if (INGOT_TRY(get_bool_or(o, "add_eos_token", false, "tokenizer_config.json")) && s.eos)
+        parts.after.push_back(*s.eos);
     }
   }
   if (!s.bos && !config.is_object() && parts.before.size() == 1) s.bos = parts.before[0];
@@ -284,9 +291,11 @@ Result<void> load_special(const json::value& config, Parts& parts) {
 
 }  // namespace
 
-Result<std::unique_ptr<Parts>> parts_from_json(std::string_view tokenizer_json, std::string_view tokenizer_config_json) {
+Result<std::unique_ptr<Parts>> parts_from_json(std::string_view tokenizer_json,
+                                               std::string_view tokenizer_config_json) {
   if (tokenizer_json.size() > limits::kJsonBytesMax)
-    return invalid("[tokenizer] tokenizer.json: {} bytes are more than {}", tokenizer_json.size(), limits::kJsonBytesMax);
+    return invalid("[tokenizer] tokenizer.json: {} bytes are more than {}", tokenizer_json.size(),
+                   limits::kJsonBytesMax);
   if (!is_valid_utf8(tokenizer_json)) return invalid("[tokenizer] tokenizer.json: not UTF-8");
   auto parts = std::make_unique<Parts>();
   const Slices s = INGOT_TRY(slice(tokenizer_json));

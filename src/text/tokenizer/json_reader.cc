@@ -14,7 +14,9 @@ Result<void> JsonReader::status() const {
 }
 
 void JsonReader::space() {
-  while (pos_ < text_.size() && (text_[pos_] == ' ' || text_[pos_] == '\n' || text_[pos_] == '\t' || text_[pos_] == '\r')) ++pos_;
+  while (pos_ < text_.size() &&
+         (text_[pos_] == ' ' || text_[pos_] == '\n' || text_[pos_] == '\t' || text_[pos_] == '\r'))
+    ++pos_;
 }
 
 char JsonReader::peek() {
@@ -27,7 +29,10 @@ bool JsonReader::at_end() { return peek() == 0 && pos_ >= text_.size(); }
 
 bool JsonReader::expect(char c) {
   if (peek() != c) {
-    fail(c == '{' ? "expected an object" : c == '[' ? "expected an array" : c == '"' ? "expected a string" : "expected ':'");
+    fail(c == '{'   ? "expected an object"
+         : c == '[' ? "expected an array"
+         : c == '"' ? "expected a string"
+                    : "expected ':'");
     return false;
   }
   ++pos_;
@@ -72,7 +77,8 @@ bool JsonReader::next_element() { return ok() && separator(']'); }
 
 uint32_t JsonReader::hex4() {
   uint32_t value = 0;
-  if (pos_ + 4 > text_.size() || std::from_chars(text_.data() + pos_, text_.data() + pos_ + 4, value, 16).ptr != text_.data() + pos_ + 4)
+  if (pos_ + 4 > text_.size() ||
+      std::from_chars(text_.data() + pos_, text_.data() + pos_ + 4, value, 16).ptr != text_.data() + pos_ + 4)
     fail("bad \\u escape");
   pos_ += 4;
   return value;

@@ -29,17 +29,21 @@ std::string find(const Matcher& m, std::string_view text) {
 // Only code points that PCRE2's Unicode 14 and our Unicode 16 class alike.
 std::string random_text(std::mt19937& rng) {
   static const std::vector<std::string> kParts = {
-      "a", "B", "st", "LL", "'", "'s", "'RE", "'ll", "\u017F", " ", "  ", "\n", "\r\n", "\t", "\u00A0", "\u3000", "1", "23", "\u00BD",
-      "\u0663", "!", "?!", "/", "_", "\u2026", "\u4E00", "\u3042", "\u30FC", "\uAC00", "\u00E9", "e\u0301", "\u0301", "\u01C5", "\u02B0",
-      "\u0915\u093F", "\U0001F600", "\u200D", "\u200B", "\u180E", "\x01", "$", "+", "\u0410\u0431", "\U00010400", "\u00AA", "\u0E01"};
+      "a",      "B",      "st",           "LL",         "'",      "'s",     "'RE",     "'ll",
+      "\u017F", " ",      "  ",           "\n",         "\r\n",   "\t",     "\u00A0",  "\u3000",
+      "1",      "23",     "\u00BD",       "\u0663",     "!",      "?!",     "/",       "_",
+      "\u2026", "\u4E00", "\u3042",       "\u30FC",     "\uAC00", "\u00E9", "e\u0301", "\u0301",
+      "\u01C5", "\u02B0", "\u0915\u093F", "\U0001F600", "\u200D", "\u200B", "\u180E",  "\x01",
+      "$",      "+",      "\u0410\u0431", "\U00010400", "\u00AA", "\u0E01"};
   std::uniform_int_distribution<size_t> part(0, kParts.size() - 1);
   std::uniform_int_distribution<uint32_t> low(1, 0x2FFF);
   std::uniform_int_distribution<int> length(0, 12);
   std::string out;
   for (int n = length(rng); n > 0; --n) {
     const uint32_t cp = low(rng);
-    const bool new_in_15 = cp == 0x0CF3 || cp == 0x0ECE || cp == 0x0897 || cp == 0x1C89 || cp == 0x1C8A || cp == 0x1B4E ||
-                           cp == 0x1B4F || cp == 0x1B7F || cp >= 0x2FFC || (cp >= 0x2427 && cp <= 0x2429);
+    const bool new_in_15 = cp == 0x0CF3 || cp == 0x0ECE || cp == 0x0897 || cp == 0x1C89 || cp == 0x1C8A ||
+                           cp == 0x1B4E || cp == 0x1B4F || cp == 0x1B7F || cp >= 0x2FFC ||
+                           (cp >= 0x2427 && cp <= 0x2429);
     if (n % 5 == 0 && !new_in_15) {
       append_utf8(out, cp);
     } else {
@@ -112,9 +116,14 @@ TEST(Regex, gives_up_on_exponential_patterns_with_an_error) {
 }
 
 TEST(Unicode, replaces_maximal_invalid_parts) {
-  EXPECT_EQ(replace_invalid_utf8("a\xFF" "b"), "a\uFFFDb");
+  EXPECT_EQ(replace_invalid_utf8("a\xFF"
+                                 "b"),
+            "a\uFFFDb");
   EXPECT_EQ(replace_invalid_utf8("\xE2\x82"), "\uFFFD");
-  EXPECT_EQ(replace_invalid_utf8("\xE2\x82" "a\xC0\x80"), "\uFFFD" "a\uFFFD\uFFFD");
+  EXPECT_EQ(replace_invalid_utf8("\xE2\x82"
+                                 "a\xC0\x80"),
+            "\uFFFD"
+            "a\uFFFD\uFFFD");
   EXPECT_EQ(replace_invalid_utf8("\xED\xA0\x80"), "\uFFFD\uFFFD\uFFFD");
   EXPECT_EQ(replace_invalid_utf8("\xF0\x9F\x98\x80"), "\U0001F600");
 }

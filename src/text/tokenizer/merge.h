@@ -12,8 +12,8 @@
 namespace ingot::tokenizer {
 
 struct Symbol {
-  int32_t id;       // -1: not a piece by itself
-  uint32_t begin;   // of its text within the word
+  int32_t id;      // -1: not a piece by itself
+  uint32_t begin;  // of its text within the word
   uint32_t end;
 };
 
@@ -21,7 +21,7 @@ inline constexpr uint32_t kNoRank = UINT32_MAX;
 
 struct MergeScratch {
   std::vector<Symbol> symbols;
-  std::vector<uint32_t> ranks;   // of the pair (i, next of i)
+  std::vector<uint32_t> ranks;  // of the pair (i, next of i)
   std::vector<int32_t> next, previous;
 };
 

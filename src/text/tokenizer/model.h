@@ -45,8 +45,8 @@ std::unique_ptr<const Model> make_scored_bpe(VocabPtr vocab, std::vector<float> 
 struct UnigramOptions {
   int unk = -1;
   bool byte_fallback = false;
-  std::vector<bool> usable;   // empty: every piece may be chosen
-  double min_score = 0;       // of the pieces; an unknown code point costs 10 more
+  std::vector<bool> usable;  // empty: every piece may be chosen
+  double min_score = 0;      // of the pieces; an unknown code point costs 10 more
 };
 Result<std::unique_ptr<const Model>> make_unigram(VocabPtr vocab, std::vector<double> scores, UnigramOptions options);
 

@@ -1,3 +1,5 @@
+// The normalizer stages of tokenizer.json but for charsmaps: text to text, applied to each segment between added
+// tokens. Contract: pipeline.h.
 #include "text/tokenizer/pipeline.h"
 #include "text/unicode/unicode.h"
 #include "text/unicode/unicode_older.h"
@@ -124,7 +126,8 @@ std::unique_ptr<const Normalizer> make_bert_normalizer(BertOptions o) {
     if (o.strip_accents) {
       text = normalize(text, NormalForm::kNfd);
       map_code_points(text, [all = o.strip_all_marks](uint32_t cp, std::string& out) {
-        const bool drop = all ? (char_class(cp) & kMark) != 0 : ((char_class(cp) & bit(kMn)) != 0) != flips(kBertMarkFlips, cp);
+        const bool drop =
+            all ? (char_class(cp) & kMark) != 0 : ((char_class(cp) & bit(kMn)) != 0) != flips(kBertMarkFlips, cp);
         if (!drop) append_utf8(out, cp);
       });
     }

@@ -11,7 +11,10 @@ int byte_of_marked(std::string_view p) {
   int value = 0;
   if (p.size() != 6 || !p.starts_with("<0x") || p[5] != '>') return -1;
   for (const char c : p.substr(3, 2)) {
-    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                             : -1;
     if (digit < 0) return -1;
     value = value * 16 + digit;
   }
@@ -26,10 +29,29 @@ std::string unmark(std::string_view text, std::string_view mark) {
   return out.append(text.substr(from));
 }
 
-constexpr std::string_view kEnds[] = {
-    "<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>", "<end_of_turn>",
-    "<|endoftext|>", "</s>", "<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "<|end_of_text|>", "<end_of_utterance>",
-    "<eos>", "<turn|>", "<|tool_response>", "<｜end▁of▁sentence｜>", "[e~[", "<|eot|>"};
+constexpr std::string_view kEnds[] = {"<|eot_id|>",
+                                      "<|im_end|>",
+                                      "<|end|>",
+                                      "<|return|>",
+                                      "<|call|>",
+                                      "<|flush|>",
+                                      "<|calls|>",
+                                      "<end_of_turn>",
+                                      "<|endoftext|>",
+                                      "</s>",
+                                      "<|eom_id|>",
+                                      "<EOT>",
+                                      "_<EOT>",
+                                      "[EOT]",
+                                      "[EOS]",
+                                      "<|end_of_text|>",
+                                      "<end_of_utterance>",
+                                      "<eos>",
+                                      "<turn|>",
+                                      "<|tool_response>",
+                                      "<｜end▁of▁sentence｜>",
+                                      "[e~[",
+                                      "<|eot|>"};
 
 }  // namespace
 
@@ -88,7 +110,8 @@ void add_known_ends(const Parts& parts, std::vector<int>& ends) {
     if (const int id = id_of(name); id >= 0) ends.push_back(id);
   const auto drop = [&](std::string_view name) { std::erase(ends, id_of(name)); };
   // Where <|end|> only ends a message, and </s> is plain text.
-  if ((id_of("<|return|>") >= 0 && id_of("<|call|>") >= 0) || (id_of("<|calls|>") >= 0 && id_of("<|flush|>") >= 0)) drop("<|end|>");
+  if ((id_of("<|return|>") >= 0 && id_of("<|call|>") >= 0) || (id_of("<|calls|>") >= 0 && id_of("<|flush|>") >= 0))
+    drop("<|end|>");
   if (id_of("<|tool_response>") >= 0) drop("</s>");
   std::sort(ends.begin(), ends.end());
   ends.erase(std::unique(ends.begin(), ends.end()), ends.end());

@@ -37,25 +37,25 @@ struct Parts {
   SpecialTokens special;
 
   PieceForm form = PieceForm::kPlain;
-  std::string mark;                     // of kMarked
+  std::string mark;  // of kMarked
   FrontRule front = FrontRule::kKeep;
-  bool by_bytes = false;                // decoding is the pieces' bytes one after the other, then `front`
-  bool joined_by_space = false;         // no decoder: pieces with spaces between
-  Decoders decoders;                    // used if neither
-  std::vector<uint8_t> verbatim;        // by id: the piece is text as it stands (GGUF user-defined, control)
+  bool by_bytes = false;          // decoding is the pieces' bytes one after the other, then `front`
+  bool joined_by_space = false;   // no decoder: pieces with spaces between
+  Decoders decoders;              // used if neither
+  std::vector<uint8_t> verbatim;  // by id: the piece is text as it stands (GGUF user-defined, control)
 
   // Made by finish().
   AddedTokens raw_tokens, normalized_tokens;
-  std::vector<int32_t> added_index;     // by id, -1
+  std::vector<int32_t> added_index;  // by id, -1
   std::unordered_map<std::string, int> added_ids;
-  std::vector<std::string> shown;       // of each added token: what decoders see (its normalized form)
+  std::vector<std::string> shown;  // of each added token: what decoders see (its normalized form)
   int size = 0;
 
   Result<void> finish();
 
   std::string_view piece(int id) const;  // what decoders see
   std::string bytes(int id) const;
-  bool skipped(int id) const;            // when special tokens are left out
+  bool skipped(int id) const;  // when special tokens are left out
 };
 
 // Ends of generation by name, beside those that the metadata gives.

@@ -1,3 +1,5 @@
+// The pre-tokenizer stages of tokenizer.json: cut a segment into words, or rewrite its words (ByteLevel,
+// Metaspace). Contract: pipeline.h.
 #include <fmt/format.h>
 
 #include "base/limits.h"
@@ -33,7 +35,8 @@ class Cutter {
         previous = match;
       }
     }
-    out_.erase(std::remove_if(out_.begin() + static_cast<ptrdiff_t>(first_), out_.end(), [](const Word& w) { return w.begin == w.end; }),
+    out_.erase(std::remove_if(out_.begin() + static_cast<ptrdiff_t>(first_), out_.end(),
+                              [](const Word& w) { return w.begin == w.end; }),
                out_.end());
     for (size_t i = first_; i < out_.size(); ++i) out_[i].at_start = word.at_start && out_[i].begin == word.begin;
   }
@@ -139,7 +142,8 @@ class Metaspace final : public PreTokenizer {
   Result<void> apply(Segment& segment) const override {
     rewrite_words(segment, [&](std::string_view text, const Word& word, std::string& out) {
       const bool marked = text.starts_with(' ') || text.starts_with(mark_);
-      if (!marked && (scheme_ == PrependScheme::kAlways || (scheme_ == PrependScheme::kFirst && word.at_start))) out += mark_;
+      if (!marked && (scheme_ == PrependScheme::kAlways || (scheme_ == PrependScheme::kFirst && word.at_start)))
+        out += mark_;
       for (const char c : text) {
         if (c == ' ') {
           out += mark_;
@@ -161,7 +165,8 @@ class PrependToWords final : public PreTokenizer {
  public:
   explicit PrependToWords(std::string prefix) : prefix_(std::move(prefix)) {}
   Result<void> apply(Segment& segment) const override {
-    rewrite_words(segment, [&](std::string_view text, const Word&, std::string& out) { out.append(prefix_).append(text); });
+    rewrite_words(segment,
+                  [&](std::string_view text, const Word&, std::string& out) { out.append(prefix_).append(text); });
     return {};
   }
 
@@ -216,21 +221,140 @@ class Words final : public Matcher {
 };
 
 // The scripts that `tokenizers` tells apart (Unicode 9); Hiragana and Katakana count as Han.
-constexpr std::string_view kScripts[] = {
-    "Adlam", "Ahom", "Anatolian_Hieroglyphs", "Arabic", "Armenian", "Avestan", "Balinese", "Bamum", "Bassa_Vah", "Batak",
-    "Bengali", "Bhaiksuki", "Bopomofo", "Brahmi", "Braille", "Buginese", "Buhid", "Canadian_Aboriginal", "Carian",
-    "Caucasian_Albanian", "Chakma", "Cham", "Cherokee", "Common", "Coptic", "Cuneiform", "Cypriot", "Cyrillic", "Deseret",
-    "Devanagari", "Duployan", "Egyptian_Hieroglyphs", "Elbasan", "Ethiopic", "Georgian", "Glagolitic", "Gothic", "Grantha",
-    "Greek", "Gujarati", "Gurmukhi", "Hangul", "Hanunoo", "Hatran", "Hebrew", "Imperial_Aramaic", "Inherited",
-    "Inscriptional_Pahlavi", "Inscriptional_Parthian", "Javanese", "Kaithi", "Kannada", "Kayah_Li", "Kharoshthi", "Khmer",
-    "Khojki", "Khudawadi", "Lao", "Latin", "Lepcha", "Limbu", "Linear_A", "Linear_B", "Lisu", "Lycian", "Lydian", "Mahajani",
-    "Malayalam", "Mandaic", "Manichaean", "Marchen", "Meetei_Mayek", "Mende_Kikakui", "Meroitic_Cursive",
-    "Meroitic_Hieroglyphs", "Miao", "Modi", "Mongolian", "Mro", "Multani", "Myanmar", "Nabataean", "New_Tai_Lue", "Newa", "Nko",
-    "Ogham", "Ol_Chiki", "Old_Hungarian", "Old_Italic", "Old_North_Arabian", "Old_Permic", "Old_Persian", "Old_South_Arabian",
-    "Old_Turkic", "Oriya", "Osage", "Osmanya", "Pahawh_Hmong", "Palmyrene", "Pau_Cin_Hau", "Phags_Pa", "Phoenician",
-    "Psalter_Pahlavi", "Rejang", "Runic", "Samaritan", "Saurashtra", "Sharada", "Shavian", "Siddham", "SignWriting", "Sinhala",
-    "Sora_Sompeng", "Sundanese", "Syloti_Nagri", "Syriac", "Tagalog", "Tagbanwa", "Tai_Le", "Tai_Tham", "Tai_Viet", "Takri",
-    "Tamil", "Tangut", "Telugu", "Thaana", "Thai", "Tibetan", "Tifinagh", "Tirhuta", "Ugaritic", "Vai", "Warang_Citi", "Yi"};
+constexpr std::string_view kScripts[] = {"Adlam",
+                                         "Ahom",
+                                         "Anatolian_Hieroglyphs",
+                                         "Arabic",
+                                         "Armenian",
+                                         "Avestan",
+                                         "Balinese",
+                                         "Bamum",
+                                         "Bassa_Vah",
+                                         "Batak",
+                                         "Bengali",
+                                         "Bhaiksuki",
+                                         "Bopomofo",
+                                         "Brahmi",
+                                         "Braille",
+                                         "Buginese",
+                                         "Buhid",
+                                         "Canadian_Aboriginal",
+                                         "Carian",
+                                         "Caucasian_Albanian",
+                                         "Chakma",
+                                         "Cham",
+                                         "Cherokee",
+                                         "Common",
+                                         "Coptic",
+                                         "Cuneiform",
+                                         "Cypriot",
+                                         "Cyrillic",
+                                         "Deseret",
+                                         "Devanagari",
+                                         "Duployan",
+                                         "Egyptian_Hieroglyphs",
+                                         "Elbasan",
+                                         "Ethiopic",
+                                         "Georgian",
+                                         "Glagolitic",
+                                         "Gothic",
+                                         "Grantha",
+                                         "Greek",
+                                         "Gujarati",
+                                         "Gurmukhi",
+                                         "Hangul",
+                                         "Hanunoo",
+                                         "Hatran",
+                                         "Hebrew",
+                                         "Imperial_Aramaic",
+                                         "Inherited",
+                                         "Inscriptional_Pahlavi",
+                                         "Inscriptional_Parthian",
+                                         "Javanese",
+                                         "Kaithi",
+                                         "Kannada",
+                                         "Kayah_Li",
+                                         "Kharoshthi",
+                                         "Khmer",
+                                         "Khojki",
+                                         "Khudawadi",
+                                         "Lao",
+                                         "Latin",
+                                         "Lepcha",
+                                         "Limbu",
+                                         "Linear_A",
+                                         "Linear_B",
+                                         "Lisu",
+                                         "Lycian",
+                                         "Lydian",
+                                         "Mahajani",
+                                         "Malayalam",
+                                         "Mandaic",
+                                         "Manichaean",
+                                         "Marchen",
+                                         "Meetei_Mayek",
+                                         "Mende_Kikakui",
+                                         "Meroitic_Cursive",
+                                         "Meroitic_Hieroglyphs",
+                                         "Miao",
+                                         "Modi",
+                                         "Mongolian",
+                                         "Mro",
+                                         "Multani",
+                                         "Myanmar",
+                                         "Nabataean",
+                                         "New_Tai_Lue",
+                                         "Newa",
+                                         "Nko",
+                                         "Ogham",
+                                         "Ol_Chiki",
+                                         "Old_Hungarian",
+                                         "Old_Italic",
+                                         "Old_North_Arabian",
+                                         "Old_Permic",
+                                         "Old_Persian",
+                                         "Old_South_Arabian",
+                                         "Old_Turkic",
+                                         "Oriya",
+                                         "Osage",
+                                         "Osmanya",
+                                         "Pahawh_Hmong",
+                                         "Palmyrene",
+                                         "Pau_Cin_Hau",
+                                         "Phags_Pa",
+                                         "Phoenician",
+                                         "Psalter_Pahlavi",
+                                         "Rejang",
+                                         "Runic",
+                                         "Samaritan",
+                                         "Saurashtra",
+                                         "Sharada",
+                                         "Shavian",
+                                         "Siddham",
+                                         "SignWriting",
+                                         "Sinhala",
+                                         "Sora_Sompeng",
+                                         "Sundanese",
+                                         "Syloti_Nagri",
+                                         "Syriac",
+                                         "Tagalog",
+                                         "Tagbanwa",
+                                         "Tai_Le",
+                                         "Tai_Tham",
+                                         "Tai_Viet",
+                                         "Takri",
+                                         "Tamil",
+                                         "Tangut",
+                                         "Telugu",
+                                         "Thaana",
+                                         "Thai",
+                                         "Tibetan",
+                                         "Tifinagh",
+                                         "Tirhuta",
+                                         "Ugaritic",
+                                         "Vai",
+                                         "Warang_Citi",
+                                         "Yi"};
 
 }  // namespace
 
@@ -255,14 +379,14 @@ std::unique_ptr<const PreTokenizer> make_fixed_length(size_t length) { return st
 std::unique_ptr<const Matcher> words_matcher() { return std::make_unique<Words>(); }
 
 // A run of one script takes the spaces and scriptless code points after it; those at the very front are lost,
-// as in `tokenizers`.
+// as in `tokenizers`. sc: is the script itself; PCRE2 would take the script extensions too.
 std::unique_ptr<const PreTokenizer> make_unicode_scripts() {
-  constexpr std::string_view kHan = R"(\p{Han}\p{Hiragana}\p{Katakana}\x{30FC})";
+  constexpr std::string_view kHan = R"(\p{sc:Han}\p{sc:Hiragana}\p{sc:Katakana}\x{30FC})";
   std::string all(kHan);
-  for (const std::string_view s : kScripts) all += fmt::format("\\p{{{}}}", s);
+  for (const std::string_view s : kScripts) all += fmt::format("\\p{{sc:{}}}", s);
   std::string pattern = fmt::format("(?(DEFINE)(?<any>[ ]|[^{}]))[{}](?:[{}]|(?&any))*+", all, kHan, kHan);
   for (const std::string_view s : kScripts)
-    pattern += fmt::format("|(?![ \\x{{30FC}}])\\p{{{}}}(?:(?![ \\x{{30FC}}])\\p{{{}}}|(?&any))*+", s, s);
+    pattern += fmt::format("|(?![ \\x{{30FC}}])\\p{{sc:{}}}(?:(?![ \\x{{30FC}}])\\p{{sc:{}}}|(?&any))*+", s, s);
   auto matcher = compile_regex(pattern);
   INGOT_CHECK(matcher.has_value());
   return make_split(std::move(*matcher), Behavior::kRemoved, true);

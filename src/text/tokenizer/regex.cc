@@ -194,16 +194,16 @@ class Pcre final : public Matcher {
   Result<void> find_all(std::string_view text, std::vector<Span>& out) const override {
     thread_local MatchData m;
     const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
-    size_t from = 0;      // where to search
-    size_t covered = 0;   // end of the last span
+    size_t from = 0;     // where to search
+    size_t covered = 0;  // end of the last span
     size_t last_end = SIZE_MAX;
     while (from <= text.size()) {
       const int n = jit_ ? pcre2_jit_match(code_, subject, text.size(), from, 0, m.data, m.context)
                          : pcre2_match(code_, subject, text.size(), from, PCRE2_NO_UTF_CHECK, m.data, m.context);
       if (n == PCRE2_ERROR_NOMATCH) break;
       if (n < 0)
-        return invalid("[tokenizer] regex '{}': gave up (PCRE2 error {}) after byte {} of a text of {} bytes", pattern_, n,
-                       from, text.size());
+        return invalid("[tokenizer] regex '{}': gave up (PCRE2 error {}) after byte {} of a text of {} bytes", pattern_,
+                       n, from, text.size());
       const size_t* v = pcre2_get_ovector_pointer(m.data);
       const size_t begin = v[0], end = v[1];
       if (end <= begin && end == last_end) {  // an empty match right after a match: step over one code point
@@ -215,7 +215,8 @@ class Pcre final : public Matcher {
       out.push_back({static_cast<uint32_t>(begin), static_cast<uint32_t>(end), true});
       covered = last_end = from = end;
     }
-    if (covered < text.size()) out.push_back({static_cast<uint32_t>(covered), static_cast<uint32_t>(text.size()), false});
+    if (covered < text.size())
+      out.push_back({static_cast<uint32_t>(covered), static_cast<uint32_t>(text.size()), false});
     return {};
   }
 
@@ -237,7 +238,8 @@ class Literal final : public Matcher {
       covered = at + text_.size();
       out.push_back({static_cast<uint32_t>(at), static_cast<uint32_t>(covered), true});
     }
-    if (covered < text.size()) out.push_back({static_cast<uint32_t>(covered), static_cast<uint32_t>(text.size()), false});
+    if (covered < text.size())
+      out.push_back({static_cast<uint32_t>(covered), static_cast<uint32_t>(text.size()), false});
     return {};
   }
 
@@ -281,13 +283,14 @@ Result<std::unique_ptr<const Matcher>> compile_regex(std::string_view pattern) {
   const std::string translated = INGOT_TRY(translate_regex(pattern));
   int code = 0;
   size_t offset = 0;
-  pcre2_code* compiled = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
-                                       PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NO_UTF_CHECK, &code, &offset, nullptr);
+  pcre2_code* compiled =
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
+                    PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NO_UTF_CHECK, &code, &offset, nullptr);
   if (compiled == nullptr) {
     unsigned char message[256] = {};
     pcre2_get_error_message(code, message, sizeof(message));
-    return unimplemented("[tokenizer] regex '{}': {} (at byte {} of '{}')", pattern, reinterpret_cast<char*>(message), offset,
-                         translated);
+    return unimplemented("[tokenizer] regex '{}': {} (at byte {} of '{}')", pattern, reinterpret_cast<char*>(message),
+                         offset, translated);
   }
   return std::make_unique<Pcre>(compiled, std::string(pattern));
 }

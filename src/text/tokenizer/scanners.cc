@@ -197,7 +197,8 @@ class Scanner final : public Matcher {
       out.push_back({static_cast<uint32_t>(p - base), static_cast<uint32_t>(e - base), true});
       covered = p = e;
     }
-    if (covered < t.end) out.push_back({static_cast<uint32_t>(covered - base), static_cast<uint32_t>(text.size()), false});
+    if (covered < t.end)
+      out.push_back({static_cast<uint32_t>(covered - base), static_cast<uint32_t>(text.size()), false});
     return {};
   }
 };

@@ -1,6 +1,6 @@
 // A byte trie over many strings: all prefixes of a text that are keys, in one walk.
 //
-// Filled once from (key, value) pairs; the last value of equal keys counts. Nodes lie breadth first, the
+// Filled once from (key, value) pairs; the greatest value of equal keys counts. Nodes lie breadth first, the
 // labels of a node's children side by side. Thread-safety: const after build().
 #pragma once
 
@@ -18,7 +18,7 @@ class Trie {
   using Key = std::pair<std::string_view, int32_t>;
 
   void build(std::vector<Key> keys) {
-    std::stable_sort(keys.begin(), keys.end(), [](const Key& a, const Key& b) { return a.first < b.first; });
+    std::sort(keys.begin(), keys.end());
     struct Range {
       size_t begin, end, depth;
     };

@@ -19,7 +19,8 @@ class Unigram final : public Model {
     keys.reserve(scores_.size());
     for (size_t id = 0; id < scores_.size(); ++id) {
       const std::string_view piece = vocab_->piece(static_cast<int>(id));
-      if (!piece.empty() && (options_.usable.empty() || options_.usable[id])) keys.emplace_back(piece, static_cast<int32_t>(id));
+      if (!piece.empty() && (options_.usable.empty() || options_.usable[id]))
+        keys.emplace_back(piece, static_cast<int32_t>(id));
     }
     trie_.build(std::move(keys));
     for (int b = 0; b < 256; ++b) byte_ids_[b] = vocab_->find(byte_piece(static_cast<unsigned char>(b)));

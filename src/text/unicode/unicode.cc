@@ -1,10 +1,11 @@
-#include "text/tokenizer/unicode.h"
+#include "text/unicode/unicode.h"
 
 #include <utf8proc.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <tuple>
 
 namespace ingot::tokenizer {
 namespace {
@@ -14,7 +15,7 @@ struct Delta {
   uint8_t category;
 };
 constexpr Delta kDelta[] = {
-#include "text/tokenizer/unicode_delta.inc"
+#include "text/unicode/unicode_delta.inc"
 };
 
 bool is_control_space(uint32_t cp) { return (cp >= 9 && cp <= 13) || cp == 0x85; }
@@ -33,7 +34,7 @@ const uint8_t* class_table() {
   static const std::vector<uint8_t> table = [] {
     std::vector<uint8_t> t(kClassTableSize);
     for (uint32_t cp = 0; cp < kClassTableSize; ++cp)
-      t[cp] = is_control_space(cp) ? static_cast<uint8_t>(kCcSpace)
+      t[cp] = is_control_space(cp) ? uint8_t{kCcSpace}
                                    : static_cast<uint8_t>(utf8proc_category(static_cast<utf8proc_int32_t>(cp)));
     for (const Delta& d : kDelta)
       for (uint32_t cp = d.first; cp <= d.last && cp < kClassTableSize; ++cp) t[cp] = d.category;
@@ -129,10 +130,31 @@ std::string replace_invalid_utf8(std::string_view bytes) {
 
 namespace {
 
+// The normalizer in `tokenizers` is older than Unicode 10: it neither decomposes nor reorders these. Models were
+// trained with it, so they stay as they are here too.
+constexpr uint32_t kNotNormalized[][2] = {
+    {0x7FD, 0x7FD},     {0x898, 0x89F},     {0x8CA, 0x8D3},     {0x9FE, 0x9FE},     {0xC3C, 0xC3C},
+    {0xD3B, 0xD3C},     {0xEBA, 0xEBA},     {0x1715, 0x1715},   {0x1ABF, 0x1ACE},   {0x1DF6, 0x1DFA},
+    {0x32FF, 0x32FF},   {0xA7F2, 0xA7F4},   {0xA82C, 0xA82C},   {0xAB69, 0xAB69},   {0x10781, 0x107BA},
+    {0x10D24, 0x10D27}, {0x10EAB, 0x10EAC}, {0x10EFD, 0x10EFF}, {0x10F46, 0x10F50}, {0x10F82, 0x10F85},
+    {0x11070, 0x11070}, {0x1133B, 0x1133B}, {0x1145E, 0x1145E}, {0x11839, 0x1183A}, {0x11930, 0x11930},
+    {0x11938, 0x11938}, {0x1193D, 0x1193E}, {0x11943, 0x11943}, {0x119E0, 0x119E0}, {0x11A34, 0x11A34},
+    {0x11A47, 0x11A47}, {0x11A99, 0x11A99}, {0x11D42, 0x11D42}, {0x11D44, 0x11D45}, {0x11D97, 0x11D97},
+    {0x11F41, 0x11F42}, {0x16FF0, 0x16FF1}, {0x1E030, 0x1E06D}, {0x1E08F, 0x1E08F}, {0x1E130, 0x1E136},
+    {0x1E2AE, 0x1E2AE}, {0x1E2EC, 0x1E2EF}, {0x1E4EC, 0x1E4EF}, {0x1F16C, 0x1F16C}, {0x1FBF0, 0x1FBF9}};
+
+bool not_normalized(uint32_t cp) {
+  if (cp < 0x7FD) return false;
+  const auto* r = std::upper_bound(std::begin(kNotNormalized), std::end(kNotNormalized), cp,
+                                   [](uint32_t c, const uint32_t(&e)[2]) { return c < e[0]; });
+  return r != std::begin(kNotNormalized) && cp <= r[-1][1];
+}
+
 // A code point that no normal form changes, and that ends whatever came before it.
 bool is_inert(uint32_t cp, const utf8proc_property_t& p) {
-  if (cp >= 0x1100 && cp < 0x1200) return false;    // conjoining jamo
-  if (cp >= 0xAC00 && cp <= 0xD7A3) return false;   // Hangul syllables
+  if (cp >= 0x1100 && cp < 0x1200) return false;   // conjoining jamo
+  if (cp >= 0xAC00 && cp <= 0xD7A3) return false;  // Hangul syllables
+  if (not_normalized(cp)) return true;
   return p.combining_class == 0 && p.decomp_seqindex == UINT16_MAX &&
          (p.comb_index == UINT16_MAX || p.comb_index < 0x8000);
 }
@@ -141,13 +163,20 @@ void normalize_run(const std::vector<uint32_t>& run, int options, std::string& o
   std::vector<utf8proc_int32_t> buffer;
   buffer.reserve(run.size() * 2);
   for (uint32_t cp : run) {
+    if (not_normalized(cp)) {
+      buffer.push_back(static_cast<utf8proc_int32_t>(cp));
+      continue;
+    }
     utf8proc_int32_t parts[32];
     int boundary = 0;
     const auto n = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(cp), parts, 32,
                                            static_cast<utf8proc_option_t>(options), &boundary);
     for (utf8proc_ssize_t i = 0; i < n && i < 32; ++i) buffer.push_back(parts[i]);
   }
-  const auto ccc = [](utf8proc_int32_t c) { return utf8proc_get_property(c)->combining_class; };
+  std::vector<std::tuple<int, size_t, utf8proc_int32_t>> order;
+  const auto ccc = [](utf8proc_int32_t c) {
+    return not_normalized(static_cast<uint32_t>(c)) ? 0 : utf8proc_get_property(c)->combining_class;
+  };
   for (size_t i = 0; i < buffer.size();) {
     if (ccc(buffer[i]) == 0) {
       ++i;
@@ -155,8 +184,10 @@ void normalize_run(const std::vector<uint32_t>& run, int options, std::string& o
     }
     size_t end = i;
     while (end < buffer.size() && ccc(buffer[end]) != 0) ++end;
-    std::stable_sort(buffer.begin() + static_cast<ptrdiff_t>(i), buffer.begin() + static_cast<ptrdiff_t>(end),
-                     [&](auto a, auto b) { return ccc(a) < ccc(b); });
+    order.clear();  // by class, then by place
+    for (size_t j = i; j < end; ++j) order.emplace_back(ccc(buffer[j]), j, buffer[j]);
+    std::sort(order.begin(), order.end());
+    for (size_t j = i; j < end; ++j) buffer[j] = std::get<2>(order[j - i]);
     i = end;
   }
   auto size = static_cast<utf8proc_ssize_t>(buffer.size());
@@ -199,6 +230,21 @@ std::string normalize(std::string_view text, NormalForm form) {
   return out;
 }
 
+namespace {
+
+// Simple lower case; the letters that Unicode 16 and 17 added come from this table.
+uint32_t lower_case(uint32_t cp) {
+  constexpr uint32_t kNew[][2] = {{0x1C89, 0x1C8A}, {0xA7CB, 0x264},  {0xA7CC, 0xA7CD}, {0xA7CE, 0xA7CF},
+                                  {0xA7D2, 0xA7D3}, {0xA7D4, 0xA7D5}, {0xA7DA, 0xA7DB}, {0xA7DC, 0x19B}};
+  for (const auto& [upper, lower] : kNew)
+    if (cp == upper) return lower;
+  if (cp >= 0x10D50 && cp <= 0x10D65) return cp + 0x20;
+  if (cp >= 0x16EA0 && cp <= 0x16EB8) return cp + 0x1B;
+  return static_cast<uint32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(cp)));
+}
+
+}  // namespace
+
 std::string lowercase(std::string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -210,7 +256,7 @@ std::string lowercase(std::string_view text) {
     } else if (cp == 0x130) {
       out.append("i\xCC\x87");  // the one code point whose lower case is two
     } else {
-      append_utf8(out, static_cast<uint32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(cp))));
+      append_utf8(out, lower_case(cp));
     }
     i += static_cast<size_t>(n);
   }

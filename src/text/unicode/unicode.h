@@ -15,16 +15,43 @@ namespace ingot::tokenizer {
 // One bit per general category, in utf8proc's order; a class is a set of them.
 using CharClass = uint32_t;
 enum Category : uint8_t {
-  kCn, kLu, kLl, kLt, kLm, kLo, kMn, kMc, kMe, kNd, kNl, kNo, kPc, kPd, kPs, kPe,
-  kPi, kPf, kPo, kSm, kSc, kSk, kSo, kZs, kZl, kZp, kCc, kCf, kCs, kCo,
+  kCn,
+  kLu,
+  kLl,
+  kLt,
+  kLm,
+  kLo,
+  kMn,
+  kMc,
+  kMe,
+  kNd,
+  kNl,
+  kNo,
+  kPc,
+  kPd,
+  kPs,
+  kPe,
+  kPi,
+  kPf,
+  kPo,
+  kSm,
+  kSc,
+  kSk,
+  kSo,
+  kZs,
+  kZl,
+  kZp,
+  kCc,
+  kCf,
+  kCs,
+  kCo,
   kCcSpace,  // control characters that are White_Space: tab to carriage return, U+0085
 };
 constexpr CharClass bit(Category c) { return CharClass{1} << c; }
 inline constexpr CharClass kLetter = bit(kLu) | bit(kLl) | bit(kLt) | bit(kLm) | bit(kLo);
 inline constexpr CharClass kMark = bit(kMn) | bit(kMc) | bit(kMe);
 inline constexpr CharClass kNumber = bit(kNd) | bit(kNl) | bit(kNo);
-inline constexpr CharClass kPunctuation =
-    bit(kPc) | bit(kPd) | bit(kPs) | bit(kPe) | bit(kPi) | bit(kPf) | bit(kPo);
+inline constexpr CharClass kPunctuation = bit(kPc) | bit(kPd) | bit(kPs) | bit(kPe) | bit(kPi) | bit(kPf) | bit(kPo);
 inline constexpr CharClass kSymbol = bit(kSm) | bit(kSc) | bit(kSk) | bit(kSo);
 inline constexpr CharClass kSpace = bit(kZs) | bit(kZl) | bit(kZp) | bit(kCcSpace);
 inline constexpr CharClass kOther = bit(kCn) | bit(kCc) | bit(kCcSpace) | bit(kCf) | bit(kCs) | bit(kCo);
@@ -68,8 +95,8 @@ std::string lowercase(std::string_view text);  // full mapping per code point, n
 size_t grapheme_end(std::string_view text, size_t begin);
 
 // GPT-2's printable stand-ins for bytes.
-const std::vector<std::string>& byte_chars();   // byte -> UTF-8
-int byte_of_char(uint32_t cp);                  // -1 if it stands for none
+const std::vector<std::string>& byte_chars();  // byte -> UTF-8
+int byte_of_char(uint32_t cp);                 // -1 if it stands for none
 std::string to_byte_chars(std::string_view bytes);
 bool from_byte_chars(std::string_view text, std::string& out);  // false (out untouched) if not all are stand-ins
 
