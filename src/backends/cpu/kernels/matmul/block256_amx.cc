@@ -33,16 +33,9 @@ INGOT_INLINE void sub_blocks_amx(const PanelBlock<S>& block, const uint8_t* x, s
                                  Vec::F* s) {
   constexpr int kRows = kLast ? 0 : 16, kSubs = 32 / S::kPairs, kElements = 8 * S::kPairs;
   alignas(64) int32_t sums[4][16][16];
-  for (int i = 0; i < kSubs + 2; i += 2) {
-    if (i < kSubs) {
-      const uint8_t* group = x + 256 * b + kElements * i;
-      tile_sums<kLast, 0>(group, x_stride, block.quants[S::kPairs * i][0], sums[i & 2]);
-      tile_sums<kLast, 1>(group + kElements, x_stride, block.quants[S::kPairs * (i + 1)][0], sums[(i & 2) + 1]);
-    }
-    if (i > 0) {
-      add_sub_block<kRows>(sums[(i - 2) & 2], block.scales[i - 2], rows, s);
-      add_sub_block<kRows>(sums[((i - 2) & 2) + 1], block.scales[i - 1], rows, s);
-    }
+  for (int j = 0; j < kSubs; ++j) {
+    tile_sums<kLast>(x + 256 * b + kElements * j, x_stride, block.quants[S::kPairs * j][0], sums[j & 3]);
+    add_sub_block<kRows>(sums[j & 3], block.scales[j], rows, s);
   }
 }
 
@@ -53,14 +46,18 @@ void stretch_amx(const Job& job, const PanelBlock<S>* panel, int64_t row, int ro
   const uint8_t* x = job.x + row * job.x_stride;
   if (!kLast) rows = 16;
   alignas(64) float accs[16][16];  // too many for registers beside s
-  for (int r = 0; r < rows; ++r) Vec::store_f(accs[r], begin == 0 ? Vec::zero() : load_acc(job, row + r, tile));
+#pragma GCC unroll 16
+  for (int r = 0; r < (kLast ? rows : 16); ++r)
+    Vec::store_f(accs[r], begin == 0 ? Vec::zero() : load_acc(job, row + r, tile));
   for (int64_t b = begin; b < end; ++b) {
     const PanelBlock<S>& block = panel[b - begin];
     Vec::F s[16];
-    for (int r = 0; r < rows; ++r) s[r] = Vec::zero();
+#pragma GCC unroll 16
+    for (int r = 0; r < (kLast ? rows : 16); ++r) s[r] = Vec::zero();
     sub_blocks_amx<S, kLast>(block, x, job.x_stride, b, rows, s);
     const Vec::F dw = Vec::load_f(block.d);
-    for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 16
+    for (int r = 0; r < (kLast ? rows : 16); ++r) {
       const float* d = reinterpret_cast<const float*>(x + r * job.x_stride + act.d_at) + b;
       Vec::F acc[1][1] = {{Vec::fma(s[r], Vec::mul(dw, Vec::bcast(d)), Vec::load_f(accs[r]))}};
       if constexpr (S::kMin) {
@@ -70,7 +67,8 @@ void stretch_amx(const Job& job, const PanelBlock<S>* panel, int64_t row, int ro
       Vec::store_f(accs[r], acc[0][0]);
     }
   }
-  for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 16
+  for (int r = 0; r < (kLast ? rows : 16); ++r) {
     if (end < job.k / 256)
       store_acc(job, row + r, tile, Vec::load_f(accs[r]));
     else

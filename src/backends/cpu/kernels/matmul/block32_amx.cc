@@ -46,20 +46,15 @@ void stretch_amx(const Job& job, const uint8_t* panel, int64_t row, int rows, in
   const Act32 act(job.k);
   const uint8_t* x = job.x + row * job.x_stride;
   constexpr int kRows = kLast ? 0 : 16;
-  alignas(64) int32_t sums[4][16][16];
+  alignas(64) int32_t sums[4][16][16];  // a new one each time, so that a store never waits for older loads
   Vec::F acc[16];
+#pragma GCC unroll 16
   for (int r = 0; r < (kLast ? rows : 16); ++r) acc[r] = begin == 0 ? Vec::zero() : load_acc(job, row + r, tile);
-  // Two blocks ahead in the tiles while the vectors work on the two before.
-  const int64_t count = end - begin;
-  for (int64_t i = 0; i < count + 2; i += 2) {
-    if (i < count) tile_sums<kLast, 0>(x + 32 * (begin + i), job.x_stride, panel + P::kBlockBytes * i, sums[i & 2]);
-    if (i + 1 < count)
-      tile_sums<kLast, 1>(x + 32 * (begin + i + 1), job.x_stride, panel + P::kBlockBytes * (i + 1), sums[(i & 2) + 1]);
-    for (int64_t j = i - 2; j < i && j < count; ++j)
-      if (j >= 0)
-        add_block<P, kRows>(sums[(j & 2) + (j & 1)], panel + P::kBlockBytes * j, x, job.x_stride, act, begin + j, rows,
-                            acc);
+  for (int64_t b = begin; b < end; ++b, panel += P::kBlockBytes) {
+    tile_sums<kLast>(x + 32 * b, job.x_stride, panel, sums[b & 3]);
+    add_block<P, kRows>(sums[b & 3], panel, x, job.x_stride, act, b, rows, acc);
   }
+#pragma GCC unroll 16
   for (int r = 0; r < (kLast ? rows : 16); ++r) {
     if (end < job.k / 32)
       store_acc(job, row + r, tile, acc[r]);

@@ -1,11 +1,12 @@
 // Speed of every weight type: GB/s of packed weights and GOP/s, each also as a part of the machine's limit,
 // which is measured here too (streaming read; int8 or float dot products from registers).
-//   build/release/bin/backend_cpu_bench --benchmark_filter='matmul/q8_0/.*/T:1/'
+//   build/release/bin/backend_cpu_bench --benchmark_filter='matmul/q8_0/amx/.*/T:1/'
 #include <benchmark/benchmark.h>
+#include <fmt/format.h>
 #include <sys/mman.h>
 
-#include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backends/cpu/kernels/matmul/matmul.h"
@@ -45,7 +46,9 @@ struct Shape {
   int64_t n, k;
 };
 
-void run(benchmark::State& state, DType type, Shape shape) {
+void run(benchmark::State& state, DType type, Isa isa, Shape shape) {
+  const Isa before = current_isa();
+  set_isa(isa);
   const int64_t rows = state.range(0);
   ThreadPool pool(static_cast<int>(state.range(1)));
   Memory memory(packed_bytes(type, shape.n, shape.k, current_isa()));
@@ -60,6 +63,7 @@ void run(benchmark::State& state, DType type, Shape shape) {
       matmul(w, xq.data(), rows, y.data(), shape.n, nullptr, thread, num_threads);
     });
   }
+  set_isa(before);
   const double calls = static_cast<double>(state.iterations());
   state.counters["GB/s"] = benchmark::Counter(static_cast<double>(w.bytes) * calls / 1e9, benchmark::Counter::kIsRate);
   state.counters["GOP/s"] =
@@ -87,18 +91,16 @@ void read_stream(benchmark::State& state) {
 
 bool register_all() {
   benchmark::RegisterBenchmark("limit/read", read_stream)->Arg(1)->Arg(2)->ArgName("threads")->UseRealTime();
-  std::vector<DType> types;
-#define MATMUL_KERNEL(dtype, name, act, isa, suffix) \
-  if (std::ranges::find(types, DType::dtype) == types.end()) types.push_back(DType::dtype);
+  std::vector<std::pair<DType, Isa>> kernels;
+#define MATMUL_KERNEL(dtype, name, act, isa, suffix) kernels.push_back({DType::dtype, Isa::isa});
 #include "backends/cpu/kernels/matmul/kernels.def"
 #undef MATMUL_KERNEL
-  types.push_back(DType::kIQ2_XS);  // decode-then-multiply
-  for (DType type : types)
+  kernels.push_back({DType::kIQ2_XS, detected_isa()});  // decode-then-multiply
+  for (const auto& [type, isa] : kernels)
     for (Shape shape : {Shape{262144, 640}, Shape{2048, 2048}, Shape{5632, 2048}}) {
-      const std::string name =
-          "matmul/" + std::string(dtype_name(type)) + "/" + std::to_string(shape.n) + "x" + std::to_string(shape.k);
-      if (!matmul_supports(type, shape.k)) continue;
-      benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) { run(state, type, shape); })
+      if (isa > detected_isa() || !matmul_supports(type, shape.k)) continue;
+      const std::string name = fmt::format("matmul/{}/{}/{}x{}", dtype_name(type), isa_name(isa), shape.n, shape.k);
+      benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) { run(state, type, isa, shape); })
           ->ArgNames({"T", "threads"})
           ->ArgsProduct({{1, 2, 4, 8, 16, 512}, {1, 2}})
           ->UseRealTime();
