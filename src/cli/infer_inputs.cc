@@ -90,7 +90,7 @@ Result<void> fill(const json::value& v, Tensor& t, int64_t& at) {
     return {};
   }
   if (!v.is_number() && !v.is_bool()) return invalid("[infer] JSON value {} is not a number", at);
-  store(t, at++, v.is_bool() ? double{v.get_bool()} : v.to_number<double>());
+  store(t, at++, v.is_bool() ? static_cast<double>(v.get_bool()) : v.to_number<double>());
   return {};
 }
 

@@ -4,14 +4,19 @@
 
 #include "backends/evaluate.h"
 
-#include <algorithm>
-
 namespace ingot {
+namespace {
+
+// Folding a constant may not need more memory than this.
+constexpr size_t kFoldBytesMax = size_t{1} << 30;
+
+}  // namespace
+
 Result<std::unique_ptr<Session>> Session::create(Graph graph, SessionOptions options) {
   INGOT_CHECK(options.pool != nullptr && !options.backends.empty());
   const Backend& last = *options.backends.back();
   const Evaluator evaluator = [&last](const Graph&, const Node& node, std::span<const Tensor> inputs) {
-    return evaluate_node(last, node, inputs);
+    return evaluate_node(last, node, inputs, kFoldBytesMax);
   };
   PassReport report = INGOT_TRY(run_passes(graph, {.disabled = options.disabled_passes, .evaluator = evaluator}));
   auto plan = INGOT_TRY(compile(std::move(graph), {.backends = options.backends, .pool = options.pool.get()}));
