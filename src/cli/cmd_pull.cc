@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "cli/command.h"
-#include "cli/progress_bar.h"
+#include "cli/pull_progress.h"
 #include "cli/table.h"
 #include "hub/pull.h"
 
@@ -17,33 +17,16 @@ struct Options {
   bool update = false;
 };
 
-void show(ProgressBar& bar, const hub::Progress& p) {
-  switch (p.kind) {
-    case hub::Progress::Kind::kWaiting:
-      fmt::print(stderr, "another process is pulling this model; waiting for it\n");
-      return;
-    case hub::Progress::Kind::kFileBegins:
-      bar.label(p.files > 1 ? fmt::format("{} ({} of {})", p.file, p.file_index + 1, p.files) : std::string(p.file));
-      return;
-    case hub::Progress::Kind::kBytes:
-    case hub::Progress::Kind::kFileDone: bar.update(p.bytes, p.bytes_total); return;
-  }
-}
-
 Result<void> pull(const Options& options) {
   const hub::ModelRef ref = INGOT_TRY(hub::parse_reference(options.reference));
   const hub::ModelCache cache = INGOT_TRY(hub::ModelCache::from_environment());
   hub::PullOptions pull_options = hub::PullOptions::from_environment();
   pull_options.update = options.update;
-  ProgressBar bar;
-  pull_options.progress = [&bar](const hub::Progress& p) { show(bar, p); };
-  const auto pulled = hub::pull(cache, ref, pull_options);
-  bar.clear();
-  if (!pulled) return std::unexpected(pulled.error());
-  const hub::Entry& entry = pulled->model.entry;
+  const hub::Pulled pulled = INGOT_TRY(pull_with_progress(cache, ref, std::move(pull_options)));
+  const hub::Entry& entry = pulled.model.entry;
   fmt::print(stderr, "{}: {}, {}{}\n", options.reference, entry.label.empty() ? "file" : entry.label,
-             human_bytes(static_cast<uint64_t>(entry.bytes())), pulled->was_there ? ", already there" : "");
-  fmt::print("{}\n", pulled->model.path().string());
+             human_bytes(static_cast<uint64_t>(entry.bytes())), pulled.was_there ? ", already there" : "");
+  fmt::print("{}\n", pulled.model.path().string());
   return {};
 }
 

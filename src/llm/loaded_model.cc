@@ -1,0 +1,29 @@
+#include "llm/loaded_model.h"
+
+#include <future>
+
+#include "base/clock.h"
+
+namespace ingot::llm {
+
+Result<LoadedModel> load_model(const std::string& path, const RunnerOptions& options) {
+  const Stopwatch watch;
+  LoadedModel model;
+  model.source = INGOT_TRY(open_source(path));
+  // Its destructor waits, so the source outlives the reader also when the runner fails first.
+  auto tokenizer = std::async(std::launch::async, [source = model.source] { return Tokenizer::from_source(*source); });
+  auto runner = ModelRunner::create(model.source, options);
+  auto read = tokenizer.get();
+  if (!runner) return std::unexpected(runner.error());
+  model.tokenizer = INGOT_TRY(std::move(read));
+  model.runner = std::move(*runner);
+  auto chat = ChatTemplate::from_source(*model.source);
+  if (chat)
+    model.chat_template = std::move(*chat);
+  else if (chat.error().code() != Code::kNotFound)
+    return std::unexpected(chat.error());
+  model.load_ms = watch.elapsed_ms();
+  return model;
+}
+
+}  // namespace ingot::llm
