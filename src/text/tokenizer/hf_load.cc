@@ -2,6 +2,7 @@
 //
 // The vocabulary and merges (tens of megabytes) are read with JsonReader, the small stages as JSON trees.
 #include <algorithm>
+#include <cmath>
 
 #include "base/limits.h"
 #include "text/tokenizer/hf_components.h"
@@ -74,8 +75,9 @@ Result<std::shared_ptr<Vocab>> read_vocab(std::string_view text) {
   while (const auto piece = r.next_key()) {
     const auto id = r.number();
     if (!id) break;
-    if (*id != static_cast<double>(static_cast<int64_t>(*id)))
-      return invalid("[tokenizer] vocab: '{}' has the id {}", *piece, *id);
+    if (!(*id >= 0 && *id < limits::kVocabSizeMax) || *id != std::floor(*id))
+      return invalid("[tokenizer] vocab: '{}' has the id {}, not an integer in [0, {})", *piece, *id,
+                     limits::kVocabSizeMax);
     INGOT_TRY(vocab->set(static_cast<int64_t>(*id), *piece));
   }
   INGOT_TRY(r.status());
