@@ -1,4 +1,4 @@
-// The K types on AMX int8 tiles; few rows take the AVX-512 path of block256.inc.
+// Q4_K and Q5_K on AMX int8 tiles; few rows take the AVX-512 path of block256.inc.
 // clang-format off: the order matters
 #include "backends/cpu/kernels/matmul/vec_avx512.inc"
 #include "backends/cpu/kernels/matmul/loops.inc"
@@ -8,16 +8,6 @@
 
 namespace ingot::mm {
 namespace {
-
-// Panel blocks as in block256.inc, but of signed bytes.
-template <class S>
-void expand_signed(const typename S::Tile* blocks, int64_t count, PanelBlock<S>* out) {
-  expand<S>(blocks, count, out);
-  if constexpr (S::kOffset)
-    for (int64_t b = 0; b < count; ++b)
-      for (auto& pair : out[b].quants)
-        for (auto& group : pair) Vec::store(group, _mm512_sub_epi8(Vec::load(group), _mm512_set1_epi8(32)));
-}
 
 // s[r] += the scaled sums of one sub-block.
 template <int kRows>
@@ -31,6 +21,7 @@ INGOT_INLINE void add_sub_block(const int32_t (*sums)[16], const float* scales, 
 template <class S, bool kLast>
 INGOT_INLINE void sub_blocks_amx(const PanelBlock<S>& block, const uint8_t* x, size_t x_stride, int64_t b, int rows,
                                  Vec::F* s) {
+  static_assert(!S::kOffset, "bytes below 64 are signed as they are");
   constexpr int kRows = kLast ? 0 : 16, kSubs = 32 / S::kPairs, kElements = 8 * S::kPairs;
   alignas(64) int32_t sums[4][16][16];
   for (int j = 0; j < kSubs; ++j) {
@@ -87,7 +78,7 @@ void run_amx(const Job& job) {
     for (int64_t t = tile; t < tile + tiles; ++t)
       for (int64_t begin = 0; begin < j.k / 256; begin += kBlocks) {
         const int64_t end = begin + kBlocks < j.k / 256 ? begin + kBlocks : j.k / 256;
-        expand_signed<S>(tile_at<S>(j, t) + begin, end - begin, panel);
+        expand<S>(tile_at<S>(j, t) + begin, end - begin, panel);
         for_tile_rows(row_begin, row_end, [&](int64_t row, int rows) {
           if (rows == 16)
             stretch_amx<S, false>(j, panel, row, rows, t, begin, end);
@@ -101,10 +92,7 @@ void run_amx(const Job& job) {
 
 }  // namespace
 
-void q2_k_amx(const Job& job) { run_amx<SourceQ2_K>(job); }
-void q3_k_amx(const Job& job) { run_amx<SourceQ3_K>(job); }
 void q4_k_amx(const Job& job) { run_amx<SourceQ4_K>(job); }
 void q5_k_amx(const Job& job) { run_amx<SourceQ5_K>(job); }
-void q6_k_amx(const Job& job) { run_amx<SourceQ6_K>(job); }
 
 }  // namespace ingot::mm
