@@ -1,13 +1,65 @@
 // Q4_K and Q5_K on AMX int8 tiles; few rows take the AVX-512 path of block256.inc.
+//
+// A tile multiplication adds up products of one sub-block only, so its int32 sums are those of the AVX-512
+// kernels and the float steps that follow are the same: the bits do not change with the path. Sixteen rows
+// of x (A) meet an expanded panel of 16 outputs (B, whose layout is AMX's own); the sums (C) go through a
+// small buffer to vectors.
 // clang-format off: the order matters
 #include "backends/cpu/kernels/matmul/vec_avx512.inc"
 #include "backends/cpu/kernels/matmul/loops.inc"
 #include "backends/cpu/kernels/matmul/block256.inc"
-#include "backends/cpu/kernels/matmul/amx.inc"
 // clang-format on
 
 namespace ingot::mm {
 namespace {
+
+// From this many rows on, the tiles win over the vectors.
+constexpr int64_t kAmxMinRows = 16;
+
+// Tile 0: C of 16 rows; 1: A of 16 rows; 2: B; 3, 4: C and A of the last rows.
+struct TileConfig {
+  alignas(64) uint8_t bytes[64] = {1};
+  void set(int tile, int rows, int row_bytes) {
+    bytes[16 + 2 * tile] = static_cast<uint8_t>(row_bytes);
+    bytes[48 + tile] = static_cast<uint8_t>(rows);
+  }
+  // k: elements of a sum; last_rows: 1 to 15, or 0 if there are none
+  TileConfig(int k, int last_rows) {
+    set(0, 16, 64);
+    set(1, 16, k);
+    set(2, k / 4, 64);
+    set(3, last_rows ? last_rows : 1, 64);
+    set(4, last_rows ? last_rows : 1, k);
+  }
+};
+
+// sums[row][lane] of one block. Multiplying and storing take turns whatever the order, so there is
+// nothing to win from more tiles in flight.
+template <bool kLast>
+INGOT_INLINE void tile_sums(const uint8_t* x, size_t x_stride, const uint8_t* panel, int32_t (*sums)[16]) {
+  if constexpr (kLast) {
+    _tile_zero(3);
+    _tile_loadd(4, x, x_stride);
+    _tile_loadd(2, panel, 64);
+    _tile_dpbssd(3, 4, 2);
+    _tile_stored(3, sums, 64);
+  } else {
+    _tile_zero(0);
+    _tile_loadd(1, x, x_stride);
+    _tile_loadd(2, panel, 64);
+    _tile_dpbssd(0, 1, 2);
+    _tile_stored(0, sums, 64);
+  }
+}
+
+INGOT_INLINE Vec::F sums_to_float(const int32_t* sums) { return Vec::to_float(_mm512_load_si512(sums)); }
+
+// Runs body(row, rows) over groups of 16 rows and the rest, with the tiles configured.
+template <class Body>
+INGOT_INLINE void for_tile_rows(int64_t row, int64_t row_end, Body body) {
+  for (; row + 16 <= row_end; row += 16) body(row, 16);
+  if (row < row_end) body(row, static_cast<int>(row_end - row));
+}
 
 // s[r] += the scaled sums of one sub-block.
 template <int kRows>
