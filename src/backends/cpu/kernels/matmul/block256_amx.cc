@@ -1,22 +1,64 @@
-// The K types on AMX int8 tiles; few rows take the AVX-512 path of block256.inc.
+// Q4_K and Q5_K on AMX int8 tiles; few rows take the AVX-512 path of block256.inc.
+//
+// A tile multiplication adds up products of one sub-block only, so its int32 sums are those of the AVX-512
+// kernels and the float steps that follow are the same: the bits do not change with the path. Sixteen rows
+// of x (A) meet an expanded panel of 16 outputs (B, whose layout is AMX's own); the sums (C) go through a
+// small buffer to vectors.
 // clang-format off: the order matters
 #include "backends/cpu/kernels/matmul/vec_avx512.inc"
 #include "backends/cpu/kernels/matmul/loops.inc"
 #include "backends/cpu/kernels/matmul/block256.inc"
-#include "backends/cpu/kernels/matmul/amx.inc"
 // clang-format on
 
 namespace ingot::mm {
 namespace {
 
-// Panel blocks as in block256.inc, but of signed bytes.
-template <class S>
-void expand_signed(const typename S::Tile* blocks, int64_t count, PanelBlock<S>* out) {
-  expand<S>(blocks, count, out);
-  if constexpr (S::kOffset)
-    for (int64_t b = 0; b < count; ++b)
-      for (auto& pair : out[b].quants)
-        for (auto& group : pair) Vec::store(group, _mm512_sub_epi8(Vec::load(group), _mm512_set1_epi8(32)));
+// From this many rows on, the tiles win over the vectors.
+constexpr int64_t kAmxMinRows = 16;
+
+// Tile 0: C of 16 rows; 1: A of 16 rows; 2: B; 3, 4: C and A of the last rows.
+struct TileConfig {
+  alignas(64) uint8_t bytes[64] = {1};
+  void set(int tile, int rows, int row_bytes) {
+    bytes[16 + 2 * tile] = static_cast<uint8_t>(row_bytes);
+    bytes[48 + tile] = static_cast<uint8_t>(rows);
+  }
+  // k: elements of a sum; last_rows: 1 to 15, or 0 if there are none
+  TileConfig(int k, int last_rows) {
+    set(0, 16, 64);
+    set(1, 16, k);
+    set(2, k / 4, 64);
+    set(3, last_rows ? last_rows : 1, 64);
+    set(4, last_rows ? last_rows : 1, k);
+  }
+};
+
+// sums[row][lane] of one block. Multiplying and storing take turns whatever the order, so there is
+// nothing to win from more tiles in flight.
+template <bool kLast>
+INGOT_INLINE void tile_sums(const uint8_t* x, size_t x_stride, const uint8_t* panel, int32_t (*sums)[16]) {
+  if constexpr (kLast) {
+    _tile_zero(3);
+    _tile_loadd(4, x, x_stride);
+    _tile_loadd(2, panel, 64);
+    _tile_dpbssd(3, 4, 2);
+    _tile_stored(3, sums, 64);
+  } else {
+    _tile_zero(0);
+    _tile_loadd(1, x, x_stride);
+    _tile_loadd(2, panel, 64);
+    _tile_dpbssd(0, 1, 2);
+    _tile_stored(0, sums, 64);
+  }
+}
+
+INGOT_INLINE Vec::F sums_to_float(const int32_t* sums) { return Vec::to_float(_mm512_load_si512(sums)); }
+
+// Runs body(row, rows) over groups of 16 rows and the rest, with the tiles configured.
+template <class Body>
+INGOT_INLINE void for_tile_rows(int64_t row, int64_t row_end, Body body) {
+  for (; row + 16 <= row_end; row += 16) body(row, 16);
+  if (row < row_end) body(row, static_cast<int>(row_end - row));
 }
 
 // s[r] += the scaled sums of one sub-block.
@@ -31,6 +73,7 @@ INGOT_INLINE void add_sub_block(const int32_t (*sums)[16], const float* scales, 
 template <class S, bool kLast>
 INGOT_INLINE void sub_blocks_amx(const PanelBlock<S>& block, const uint8_t* x, size_t x_stride, int64_t b, int rows,
                                  Vec::F* s) {
+  static_assert(!S::kOffset, "bytes below 64 are signed as they are");
   constexpr int kRows = kLast ? 0 : 16, kSubs = 32 / S::kPairs, kElements = 8 * S::kPairs;
   alignas(64) int32_t sums[4][16][16];
   for (int j = 0; j < kSubs; ++j) {
@@ -87,7 +130,7 @@ void run_amx(const Job& job) {
     for (int64_t t = tile; t < tile + tiles; ++t)
       for (int64_t begin = 0; begin < j.k / 256; begin += kBlocks) {
         const int64_t end = begin + kBlocks < j.k / 256 ? begin + kBlocks : j.k / 256;
-        expand_signed<S>(tile_at<S>(j, t) + begin, end - begin, panel);
+        expand<S>(tile_at<S>(j, t) + begin, end - begin, panel);
         for_tile_rows(row_begin, row_end, [&](int64_t row, int rows) {
           if (rows == 16)
             stretch_amx<S, false>(j, panel, row, rows, t, begin, end);
@@ -101,10 +144,7 @@ void run_amx(const Job& job) {
 
 }  // namespace
 
-void q2_k_amx(const Job& job) { run_amx<SourceQ2_K>(job); }
-void q3_k_amx(const Job& job) { run_amx<SourceQ3_K>(job); }
 void q4_k_amx(const Job& job) { run_amx<SourceQ4_K>(job); }
 void q5_k_amx(const Job& job) { run_amx<SourceQ5_K>(job); }
-void q6_k_amx(const Job& job) { run_amx<SourceQ6_K>(job); }
 
 }  // namespace ingot::mm
