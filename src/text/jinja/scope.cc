@@ -239,6 +239,7 @@ class Resolver {
   void block(BlockNode& node);
 
   Constants& constants_;
+  std::set<std::string> blocks_;
 };
 
 void Resolver::expr(Expr* e, const Symbols& s, bool soft) {
@@ -348,6 +349,7 @@ void Resolver::with(WithNode& node, Symbols& s, Place place) {
 }
 
 void Resolver::block(BlockNode& node) {
+  if (!blocks_.insert(node.name).second) error(fmt::format("block '{}' defined twice", node.name), node.line);
   Function own;
   Symbols inner(nullptr, &own, 0);
   collect(inner, node.body);
