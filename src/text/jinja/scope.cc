@@ -85,7 +85,7 @@ class Symbols {
     Function* root = function_;
     while (root->parent != nullptr) root = root->parent;
     root->work += 1 + refs_.size() + loads_.size() + stores_.size();
-    if (root->work > limits::kTemplateStepsMax / 10) error("the template has too many names and branches", line);
+    if (root->work > limits::kTemplateStepsMax / 50) error("the template has too many names and branches", line);
   }
 
   Function* function() const { return function_; }
