@@ -13,6 +13,7 @@
 #include "text/jinja/builtins.h"
 #include "text/jinja/runtime.h"
 #include "text/jinja/scope.h"
+#include "text/jinja/template.h"
 #include "text/jinja/value.h"
 
 namespace ingot::jinja {
@@ -35,7 +36,8 @@ class Buffer {
 
 class Interpreter {
  public:
-  Interpreter(const RootVariables& root, std::time_t now) : root_(root), now_(now), arena_(heap_) {}
+  Interpreter(const RootVariables& root, std::time_t now, const RenderLimits& limits)
+      : root_(root), now_(now), heap_(limits.steps, limits.memory_bytes), arena_(heap_) {}
 
   Heap& heap() { return heap_; }
   Arena& arena() { return arena_; }

@@ -85,7 +85,7 @@ class Symbols {
     Function* root = function_;
     while (root->parent != nullptr) root = root->parent;
     root->work += 1 + refs_.size() + loads_.size() + stores_.size();
-    if (root->work > limits::kTemplateStepsMax / 10) error("the template has too many names and branches", line);
+    if (root->work > limits::kTemplateStepsMax / 50) error("the template has too many names and branches", line);
   }
 
   Function* function() const { return function_; }
@@ -239,6 +239,7 @@ class Resolver {
   void block(BlockNode& node);
 
   Constants& constants_;
+  std::set<std::string> blocks_;
 };
 
 void Resolver::expr(Expr* e, const Symbols& s, bool soft) {
@@ -348,6 +349,7 @@ void Resolver::with(WithNode& node, Symbols& s, Place place) {
 }
 
 void Resolver::block(BlockNode& node) {
+  if (!blocks_.insert(node.name).second) error(fmt::format("block '{}' defined twice", node.name), node.line);
   Function own;
   Symbols inner(nullptr, &own, 0);
   collect(inner, node.body);

@@ -45,8 +45,9 @@ Result<Template> Template::parse(std::string_view source) {
   return Template(std::move(parsed));
 }
 
-Result<std::string> Template::render(const boost::json::object& variables, std::time_t now) const {
-  Interpreter interpreter(parsed_->root, now);
+Result<std::string> Template::render(const boost::json::object& variables, std::time_t now,
+                                     const RenderLimits& limits) const {
+  Interpreter interpreter(parsed_->root, now, limits);
   try {
     std::vector<std::pair<Value, Value>> entries;
     for (const auto& [key, value] : variables) {

@@ -12,9 +12,16 @@
 #include <string>
 #include <string_view>
 
+#include "base/limits.h"
 #include "base/status.h"
 
 namespace ingot::jinja {
+
+// What one render may use.
+struct RenderLimits {
+  uint64_t steps = limits::kTemplateStepsMax;
+  size_t memory_bytes = limits::kTemplateMemoryBytesMax;
+};
 
 class Template {
  public:
@@ -24,7 +31,8 @@ class Template {
   // Renders with these variables. `now` is what strftime_now formats, in local time.
   // Errors: kInvalidArgument, with raise_exception's own message if the template called it;
   // kResourceExhausted past a limit.
-  Result<std::string> render(const boost::json::object& variables, std::time_t now) const;
+  Result<std::string> render(const boost::json::object& variables, std::time_t now,
+                             const RenderLimits& limits = {}) const;
 
   Template(Template&&) noexcept;
   Template& operator=(Template&&) noexcept;

@@ -171,9 +171,7 @@ void Heap::charge(size_t bytes) {
   live_bytes_ += bytes;
 }
 
-void Heap::out_of_steps() const {
-  exhausted("the template runs longer than {} steps; it may never end", limits::kTemplateStepsMax);
-}
+void Heap::out_of_steps() const { exhausted("the template runs longer than {} steps; it may never end", steps_max_); }
 
 void Depth::too_deep() const { exhausted("the template recurses deeper than {} evaluations", kMax); }
 

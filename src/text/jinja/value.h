@@ -218,8 +218,7 @@ struct MethodObject : Object {
 // Memory, steps and depth of one render.
 class Heap {
  public:
-  explicit Heap(uint64_t steps_max = limits::kTemplateStepsMax, size_t bytes_max = limits::kTemplateMemoryBytesMax)
-      : steps_left_(steps_max), bytes_max_(bytes_max) {}
+  Heap(uint64_t steps_max, size_t bytes_max) : steps_max_(steps_max), steps_left_(steps_max), bytes_max_(bytes_max) {}
   Heap(const Heap&) = delete;
   Heap& operator=(const Heap&) = delete;
   ~Heap() { drain(); }
@@ -256,6 +255,7 @@ class Heap {
   Value adopt(Kind kind, Object* object, size_t bytes);
   [[noreturn]] void out_of_steps() const;
 
+  uint64_t steps_max_;
   uint64_t steps_left_;
   size_t bytes_max_;
   size_t live_bytes_ = 0;
