@@ -55,7 +55,8 @@ Dim Dim::make(int64_t constant, Poly terms) {
   // Expressions that only a hostile graph needs are given up, before they grow without bound.
   if (terms.size() > kTermsMax) return unknown();
   for (const auto& [monomial, coefficient] : terms)
-    if (monomial.size() > kMonomialBytesMax || std::abs(coefficient) > kCoefficientMax) return unknown();
+    if (monomial.size() > kMonomialBytesMax || coefficient > kCoefficientMax || coefficient < -kCoefficientMax)
+      return unknown();
   if (!terms.empty() && (constant > kCoefficientMax || constant < -kCoefficientMax)) return unknown();
   Dim d(constant);
   if (!terms.empty()) {
