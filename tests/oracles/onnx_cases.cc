@@ -13,6 +13,7 @@
 #include <iostream>
 #include <sstream>
 
+#include "backends/cpu/cpu.h"
 #include "backends/evaluate.h"
 #include "backends/ref/ref.h"
 #include "base/mapped_file.h"
@@ -102,7 +103,7 @@ Result<std::string> run_case(const fs::path& folder, double rtol, double atol, b
   std::unique_ptr<Session> session;
   if (!ref) {
     auto pool = std::make_shared<ThreadPool>(1);
-    session = INGOT_TRY(Session::create(graph, {.pool = pool, .backends = {&ref_backend()}}));
+    session = INGOT_TRY(Session::create(graph, {.pool = pool, .backends = {&cpu_backend(), &ref_backend()}}));
   }
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (!entry.is_directory()) continue;
