@@ -7,8 +7,8 @@
 #include <map>
 #include <memory>
 
-#include "backends/evaluate.h"
 #include "backends/cpu/cpu.h"
+#include "backends/evaluate.h"
 #include "backends/ref/ref.h"
 #include "base/clock.h"
 #include "cli/command.h"
@@ -132,7 +132,9 @@ class Runner {
     const Stopwatch watch;
     Graph graph = INGOT_TRY(import_onnx(o_.model));
     auto pool = std::make_shared<ThreadPool>(o_.threads > 0 ? o_.threads : ThreadPool::default_threads());
-    session_ = INGOT_TRY(Session::create(std::move(graph), {.pool = pool, .backends = {&cpu_backend(), &ref_backend()}, .disabled_passes = o_.disabled_passes}));
+    session_ = INGOT_TRY(Session::create(
+        std::move(graph),
+        {.pool = pool, .backends = {&cpu_backend(), &ref_backend()}, .disabled_passes = o_.disabled_passes}));
     load_ms_ = watch.elapsed_ms();
     return {};
   }
