@@ -4,7 +4,7 @@
     onnx_models.py --ingot build/release/bin/ingot MODEL.onnx:name=1x3x64x64[;name=…] …
     onnx_models.py --ingot build/release/bin/ingot --built-in      (a BERT and a ResNet shape with random weights)
 
-Inputs are random, tolerance 1e-4 relative to each output's largest magnitude. Exit code 1 on a difference.
+Inputs are random, tolerance 1e-4 of each output's largest magnitude (of at least 0.01). Exit code 1 on a difference.
 """
 import argparse
 import pathlib
@@ -132,7 +132,7 @@ def run(ingot, model, shapes, folder):
         got = np.load(folder / "out" / f"{name}.npy")
         if got.shape != want.shape:
             return f"{info.name}: shape {got.shape}, not {want.shape}"
-        worst = max(worst, float(np.max(np.abs(got - want), initial=0) / max(np.max(np.abs(want), initial=0), 1e-9)))
+        worst = max(worst, float(np.max(np.abs(got - want), initial=0) / max(np.max(np.abs(want), initial=0), 1e-2)))
     return worst
 
 
