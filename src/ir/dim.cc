@@ -9,6 +9,8 @@ namespace {
 
 constexpr char kJoin = '\x1f';
 constexpr std::string_view kUnknown = "?";
+constexpr size_t kTermsMax = 64, kMonomialBytesMax = 1024;
+constexpr int64_t kCoefficientMax = int64_t{1} << 60;
 
 std::vector<std::string> factors_of(const std::string& monomial) {
   std::vector<std::string> out;
@@ -50,6 +52,12 @@ int64_t floor_div_int(int64_t a, int64_t b) {
 
 Dim Dim::make(int64_t constant, Poly terms) {
   std::erase_if(terms, [](const auto& t) { return t.second == 0; });
+  // Expressions that only a hostile graph needs are given up, before they grow without bound.
+  if (terms.size() > kTermsMax) return unknown();
+  for (const auto& [monomial, coefficient] : terms)
+    if (monomial.size() > kMonomialBytesMax || coefficient > kCoefficientMax || coefficient < -kCoefficientMax)
+      return unknown();
+  if (!terms.empty() && (constant > kCoefficientMax || constant < -kCoefficientMax)) return unknown();
   Dim d(constant);
   if (!terms.empty()) {
     std::sort(terms.begin(), terms.end());
@@ -82,7 +90,9 @@ Dim operator+(const Dim& a, const Dim& b) {
   for (const Dim* d : {&a, &b})
     if (d->poly_)
       for (const auto& [m, c] : *d->poly_) sum[m] += c;
-  return Dim::make(a.constant_ + b.constant_, {sum.begin(), sum.end()});
+  int64_t constant = 0;
+  if (__builtin_add_overflow(a.constant_, b.constant_, &constant)) return Dim::unknown();
+  return Dim::make(constant, {sum.begin(), sum.end()});
 }
 
 Dim operator-(const Dim& a, const Dim& b) { return a + b * Dim(-1); }
@@ -102,7 +112,9 @@ Dim operator*(const Dim& a, const Dim& b) {
       std::vector<std::string> f;
       if (!ma.empty()) f = factors_of(ma);
       if (!mb.empty()) std::ranges::copy(factors_of(mb), std::back_inserter(f));
-      sum[join_factors(f)] += ca * cb;
+      int64_t& to = sum[join_factors(f)];
+      int64_t product = 0;
+      if (__builtin_mul_overflow(ca, cb, &product) || __builtin_add_overflow(to, product, &to)) return Dim::unknown();
     }
   const int64_t constant = sum.contains("") ? sum[""] : 0;
   sum.erase("");
@@ -118,7 +130,7 @@ bool Dim::divide_exact(const Dim& a, const Dim& b, Dim* out) {
     divisor = b.poly_->front().second;
     divisor_factors = factors_of(b.poly_->front().first);
   }
-  if (divisor == 0 || a.constant_ % divisor) return false;
+  if (divisor == 0 || divisor == -1 || a.constant_ % divisor) return false;
   Dim sum(a.constant_ / divisor);
   if (a.poly_) {
     for (const auto& [m, c] : *a.poly_) {

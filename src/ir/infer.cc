@@ -5,8 +5,6 @@
 namespace ingot {
 namespace {
 
-constexpr int64_t kKnownElementsMax = 1024;
-
 template <class T>
 Dims copy_elements(const Tensor& t) {
   const T* p = t.as<T>();
@@ -14,7 +12,7 @@ Dims copy_elements(const Tensor& t) {
 }
 
 KnownElements constant_elements(const Tensor& t) {
-  if (t.shape().rank() > 1 || t.shape().num_elements() > kKnownElementsMax) return std::nullopt;
+  if (t.shape().rank() > 1 || t.shape().num_elements() > static_cast<int64_t>(kKnownElementsMax)) return std::nullopt;
   switch (t.dtype()) {
     case DType::kI64: return copy_elements<int64_t>(t);
     case DType::kI32: return copy_elements<int32_t>(t);

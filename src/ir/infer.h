@@ -15,6 +15,7 @@ namespace ingot {
 
 // Elements of an integer tensor of rank 0 or 1 that are known before the graph runs.
 using KnownElements = std::optional<Dims>;
+inline constexpr size_t kKnownElementsMax = 1024;
 
 // What inference knows of one operand or result.
 struct InferredValue {
@@ -44,7 +45,10 @@ class InferContext {
   void set(int i, Type type) { outputs_[static_cast<size_t>(i)].type = std::move(type); }
   void set(int i, DType dtype, Dims dims) { set(i, Type::of(dtype, std::move(dims))); }
   void set_unranked(int i, DType dtype) { set(i, Type{dtype, std::nullopt}); }
-  void set_elements(int i, Dims elements) { outputs_[static_cast<size_t>(i)].elements = std::move(elements); }
+  // Lists longer than kKnownElementsMax are not followed.
+  void set_elements(int i, Dims elements) {
+    if (elements.size() <= kKnownElementsMax) outputs_[static_cast<size_t>(i)].elements = std::move(elements);
+  }
 
   // kInvalidArgument: "[ir] Op 'name': …"
   template <class... Args>

@@ -92,19 +92,21 @@ Result<void> ExecutionContext::bind_inputs(std::span<const TensorView> inputs, s
 
 void ExecutionContext::place_values() {
   const Graph& g = plan_->graph();
+  // Constants first: passes append them, so a view may come before the constant it shows.
+  for (size_t i = 0; i < views_.size(); ++i) {
+    const Value& value = g.value(ValueId{static_cast<int32_t>(i)});
+    if (value.kind != ValueKind::kConstant) continue;
+    views_[i] = {value.type.dtype, binding_->values[i].shape, const_cast<void*>(value.constant.view().data)};
+  }
   for (size_t i = 0; i < views_.size(); ++i) {
     const ValueId v{static_cast<int32_t>(i)};
     const Value& value = g.value(v);
+    if (value.kind != ValueKind::kNode) continue;
     const BoundValue& b = binding_->values[i];
-    if (value.kind == ValueKind::kConstant) {
-      const TensorView t = value.constant.view();
-      views_[i] = {value.type.dtype, b.shape, const_cast<void*>(t.data)};
-    } else if (value.kind == ValueKind::kNode) {
-      void* data = b.offset == kUnplaced ? nullptr : arena_.get() + b.offset;
-      const ValueId root = plan_->root(v);
-      if (root != v && g.value(root).kind != ValueKind::kNode) data = views_[static_cast<size_t>(root)].data;
-      views_[i] = {value.type.dtype, b.shape, data};
-    }
+    void* data = b.offset == kUnplaced ? nullptr : arena_.get() + b.offset;
+    const ValueId root = plan_->root(v);
+    if (root != v && g.value(root).kind != ValueKind::kNode) data = views_[static_cast<size_t>(root)].data;
+    views_[i] = {value.type.dtype, b.shape, data};
   }
 }
 

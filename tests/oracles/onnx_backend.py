@@ -65,7 +65,7 @@ def main():
     parser.add_argument("--kinds", nargs="*", default=KINDS)
     parser.add_argument("--filter", default="")
     parser.add_argument("--ref", action="store_true", help="node by node on the reference backend")
-    parser.add_argument("--passes", action="store_true", help="run the optimizer first")
+    parser.add_argument("--no-passes", action="store_true", help="without the optimizer")
     parser.add_argument("--keep", help="write the cases here and keep them")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -83,7 +83,7 @@ def main():
             cases[str(folder)] = (case, set(operators(model.graph)))
             lines.append(f"{folder} {case.rtol} {case.atol}\n")
     (root / "list.txt").write_text("".join(lines))
-    command = [args.runner, str(root / "list.txt")] + ["--ref"] * args.ref + ["--passes"] * args.passes
+    command = [args.runner, str(root / "list.txt")] + ["--ref"] * args.ref + ["--no-passes"] * args.no_passes
     result = subprocess.run(command, capture_output=True, text=True)
     passed, failed = collections.Counter(), collections.Counter()
     skipped, counts, seen = collections.Counter(), collections.Counter(), set()

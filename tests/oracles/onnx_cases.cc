@@ -1,8 +1,8 @@
 // Runs ONNX backend test cases: each folder holds model.onnx and test_data_set_*/{input,output}_<i>.pb.
 //
-// usage: onnx_cases LIST [--ref] [--passes]     LIST: one folder a line, with rtol and atol: "DIR RTOL ATOL"
+// usage: onnx_cases LIST [--ref] [--no-passes]     LIST: one folder a line, with rtol and atol: "DIR RTOL ATOL"
 // Prints "PASS DIR", "FAIL DIR: why" or "SKIP DIR: why" (operators not built) per folder. Sessions run on one
-// thread; with --ref node by node on the reference backend alone; with --passes the optimizer runs first.
+// thread; with --ref node by node on the reference backend alone; with --no-passes the optimizer is off.
 
 #include <algorithm>
 #include <cmath>
@@ -13,6 +13,7 @@
 #include <iostream>
 #include <sstream>
 
+#include "backends/cpu/cpu.h"
 #include "backends/evaluate.h"
 #include "backends/ref/ref.h"
 #include "base/mapped_file.h"
@@ -93,16 +94,16 @@ Result<std::vector<Tensor>> run_session(Session& session, std::span<const Tensor
 
 // "" if the case passes.
 Result<std::string> run_case(const fs::path& folder, double rtol, double atol, bool ref, bool passes) {
-  Graph graph = INGOT_TRY(import_onnx((folder / "model.onnx").string()));
+  const Graph graph = INGOT_TRY(import_onnx((folder / "model.onnx").string()));
   INGOT_TRY(verify(graph));
-  const Evaluator evaluator = [](const Graph&, const Node& node, std::span<const Tensor> inputs) {
-    return evaluate_node(ref_backend(), node, inputs);
-  };
-  if (passes) INGOT_TRY(run_passes(graph, {.disabled = {}, .evaluator = evaluator}));
   std::unique_ptr<Session> session;
   if (!ref) {
+    std::vector<std::string> disabled;
+    for (const Pass& p : all_passes())
+      if (!passes) disabled.emplace_back(p.name);
     auto pool = std::make_shared<ThreadPool>(1);
-    session = INGOT_TRY(Session::create(graph, {.pool = pool, .backends = {&ref_backend()}}));
+    session = INGOT_TRY(Session::create(
+        graph, {.pool = pool, .backends = {&cpu_backend(), &ref_backend()}, .disabled_passes = disabled}));
   }
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (!entry.is_directory()) continue;
@@ -147,10 +148,10 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: onnx_cases LIST [--ref]\n");
     return 2;
   }
-  bool ref = false, passes = false;
+  bool ref = false, passes = true;
   for (int i = 2; i < argc; ++i) {
     ref |= std::string_view(argv[i]) == "--ref";
-    passes |= std::string_view(argv[i]) == "--passes";
+    passes &= std::string_view(argv[i]) != "--no-passes";
   }
   return ingot::run_list(argv[1], ref, passes);
 }

@@ -21,6 +21,15 @@ Dim ModelContext::symbol(const std::string& dim_param) {
   return Dim::symbol(it->second);
 }
 
+namespace {
+
+// "?" and the like name nothing: two of them are two sizes.
+bool is_name(const std::string& dim_param) {
+  return std::ranges::any_of(dim_param, [](unsigned char c) { return std::isalnum(c) || c >= 0x80; });
+}
+
+}  // namespace
+
 Result<Type> type_of(const pb::ValueInfo& info, ModelContext& model) {
   if (!info.type().has_tensor_type())
     return unimplemented("[onnx] value '{}': only tensors are supported, not sequences, maps or optionals",
@@ -40,7 +49,7 @@ Result<Type> type_of(const pb::ValueInfo& info, ModelContext& model) {
     if (d.has_dim_value() && d.dim_value() >= 0)
       dims.push_back(d.dim_value());
     else
-      dims.push_back(model.symbol(d.dim_param().empty() ? fmt::format("{}_dim{}", info.name(), i) : d.dim_param()));
+      dims.push_back(model.symbol(is_name(d.dim_param()) ? d.dim_param() : fmt::format("{}_dim{}", info.name(), i)));
   }
   return Type::of(*dtype, std::move(dims));
 }

@@ -209,7 +209,8 @@ TEST(OnnxImport, keeps_external_data_inside_the_folder) {
     t->set_data_type(1);
     t->add_dims(2);
     t->set_data_location(1);
-    for (const auto& [key, value] : {std::pair{"location", location}, {"offset", offset}}) {
+    const std::pair<std::string, std::string> entries[] = {{"location", location}, {"offset", offset}};
+    for (const auto& [key, value] : entries) {
       auto* e = t->add_external_data();
       e->set_key(key);
       e->set_value(value);

@@ -7,6 +7,9 @@ namespace ingot {
 Result<void> infer_if(InferContext& c) {
   const Graph *then_graph = c.node().subgraph("then_branch"), *else_graph = c.node().subgraph("else_branch");
   if (!then_graph || !else_graph) return c.fail("needs then_branch and else_branch");
+  const auto condition = c.type(0).concrete();
+  if (c.type(0).dtype != DType::kBool || (condition && condition->num_elements() != 1))
+    return c.fail("the condition is {}, not one bool", c.type(0).to_string());
   const size_t n = static_cast<size_t>(c.num_outputs());
   if (then_graph->outputs().size() != n || else_graph->outputs().size() != n)
     return c.fail("has {} outputs, its branches {} and {}", n, then_graph->outputs().size(),

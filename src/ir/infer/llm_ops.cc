@@ -27,7 +27,8 @@ Result<void> infer_linear(InferContext& c) {
 }
 
 Result<void> infer_rope_table(InferContext& c) {
-  if (!c.ranked(0) || !c.ranked(1) || c.rank(0) != 1 || c.rank(1) != 1) return c.fail("needs positions [T] and inv_freq [R/2]");
+  if (!c.ranked(0) || !c.ranked(1) || c.rank(0) != 1 || c.rank(1) != 1)
+    return c.fail("needs positions [T] and inv_freq [R/2]");
   c.set(0, DType::kF32, {c.dims(0)[0], c.dims(1)[0] * Dim(2)});
   return {};
 }

@@ -86,7 +86,7 @@ Result<void> infer_range(InferContext& c) {
       const int64_t n = std::max<int64_t>(0, static_cast<int64_t>(exact));
       c.set(0, dtype, {n});
       Dims out;
-      for (int64_t i = 0; i < n && n <= kElementsFollowedMax; ++i) out.push_back(s.value() + i * d.value());
+      for (int64_t i = 0; i < n && n <= kElementsFollowedMax; ++i) out.push_back(s + Dim(i) * d);
       if (n <= kElementsFollowedMax) c.set_elements(0, std::move(out));
     } else {
       c.set(0, dtype, {d.is_const() ? ceil_div(l - s, d) : Dim::unknown()});

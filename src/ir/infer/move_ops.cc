@@ -6,6 +6,7 @@
 namespace ingot {
 namespace {
 
+constexpr int64_t kDimMax = int64_t{1} << 60;
 constexpr int64_t kEndMin = int64_t{1} << 31;  // ends at or above this mean "to the end"
 
 Result<void> unranked(InferContext& c) { return c.set_unranked(0, c.type(0).dtype), Result<void>{}; }
@@ -16,6 +17,8 @@ Dim sliced(const Dim& dim, const Dim& start_in, const Dim& end_in, int64_t step)
   if (dim.is_const() && start_in.is_const() && end_in.is_const()) {
     const int64_t n = dim.value();
     int64_t start = start_in.value(), end = end_in.value();
+    if (n > kDimMax) return Dim::unknown();
+    step = std::clamp(step, -kDimMax, kDimMax);
     if (start < 0) start = start < -n ? -1 : start + n;
     if (end < 0) end = end < -n ? -1 : end + n;
     if (step > 0) {
