@@ -126,6 +126,7 @@ class Worker {
                .alpha = g_.alpha,
                .low = low_,
                .high = high_,
+               .bias = g_.scalar_bias,
                .column_bias = g_.column_bias ? g_.column_bias + column : nullptr};
     t.b_step = k_.panel_columns;
     if (g_.b.packed) {

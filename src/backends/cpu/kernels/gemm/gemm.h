@@ -29,7 +29,8 @@ struct GemmTile {
   bool start;   // from zero; otherwise from what C holds
   bool finish;  // applies what follows
   float alpha;
-  float low, high;           // the result is clamped to [low, high]
+  float low, high;  // the result is clamped to [low, high]
+  float bias;
   const float* row_bias;     // [rows] or null
   const float* column_bias;  // [columns] or null
   const float* residual;     // laid out like C, or null
@@ -84,6 +85,7 @@ struct Gemm {
   const float* row_bias = nullptr;     // [m]
   const float* column_bias = nullptr;  // [n]
   const float* residual = nullptr;     // laid out like C
+  float scalar_bias = 0;
   ActSpec act;
   // batch: products of the same size; batch i adds what `offsets` gives to the pointers that are set.
   int64_t batch = 1;

@@ -2,6 +2,7 @@
 // clang-format off: the order matters
 #include "backends/cpu/kernels/simd/vec_avx512.inc"
 #include "backends/cpu/kernels/simd/functions.inc"
+#include "backends/cpu/kernels/simd/transpose.inc"
 #include "backends/cpu/kernels/gemm/tile.inc"
 // clang-format on
 
