@@ -1,0 +1,11 @@
+// Elementwise functions, reductions and transposition in AVX-512.
+// clang-format off: the order matters
+#include "backends/cpu/kernels/simd/vec_avx512.inc"
+#include "backends/cpu/kernels/simd/functions.inc"
+#include "backends/cpu/kernels/simd/transpose.inc"
+#include "backends/cpu/kernels/pointwise/pointwise.inc"
+// clang-format on
+
+namespace ingot {
+const PointwiseKernels& pointwise_avx512() { return simd_avx512::kPointwise; }
+}  // namespace ingot
