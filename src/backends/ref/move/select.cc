@@ -63,7 +63,7 @@ void ref_Trilu(KernelContext& c) {
   });
 }
 
-// Sorted best first; of equal values the lower index comes first.
+// Sorted best first; of equal values the lower index comes first. NaN counts as the greatest value.
 void ref_TopK(KernelContext& c) {
   const TensorView& x = c.in(0);
   const int axis = axis_of(c, -1, x.shape.rank());
@@ -77,8 +77,13 @@ void ref_TopK(KernelContext& c) {
       for (int64_t i = 0; i < v.inner; ++i) {
         const auto at = [&](int64_t j) { return Compute<T>(x.as<T>()[(o * v.size + j) * v.inner + i]); };
         std::iota(order.begin(), order.end(), 0);
-        std::stable_sort(order.begin(), order.end(),
-                         [&](int64_t a, int64_t b) { return largest ? at(a) > at(b) : at(a) < at(b); });
+        std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+          const auto va = at(a), vb = at(b);
+          const bool nan_a = va != va, nan_b = vb != vb;
+          if (nan_a != nan_b) return largest ? nan_a : nan_b;
+          if (!nan_a && va != vb) return largest ? va > vb : va < vb;
+          return a < b;
+        });
         for (int64_t j = 0; j < k; ++j) {
           const int64_t to = (o * k + j) * v.inner + i, from = order[static_cast<size_t>(j)];
           if (c.has_output(0)) c.out(0).as<T>()[to] = x.as<T>()[(o * v.size + from) * v.inner + i];
