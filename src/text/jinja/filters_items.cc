@@ -7,6 +7,7 @@
 #include "text/jinja/attribute_path.h"
 #include "text/jinja/interpreter.h"
 #include "text/jinja/print.h"
+#include "text/jinja/stable_order.h"
 
 namespace ingot::jinja {
 namespace {
@@ -116,7 +117,7 @@ Value groupby(Interpreter& in, const Value& v, const Bound& args) {
     rows.push_back({fold_case(heap, path.of(heap, item), case_sensitive), item});
     heap.require(rows.size() * 2 * sizeof(Row));
   }
-  std::stable_sort(rows.begin(), rows.end(), [&](const Row& a, const Row& b) { return less(heap, a.key, b.key); });
+  stable_order(rows, [&](const Row& a, const Row& b) { return less(heap, a.key, b.key); });
   std::vector<Value> groups;
   for (size_t i = 0; i < rows.size();) {
     std::vector<Value> items;

@@ -5,6 +5,7 @@
 #include "text/jinja/attribute_path.h"
 #include "text/jinja/interpreter.h"
 #include "text/jinja/print.h"
+#include "text/jinja/stable_order.h"
 #include "text/jinja/unicode.h"
 
 namespace ingot::jinja {
@@ -117,9 +118,8 @@ bool less_keys(Heap& heap, const Keyed& a, const Keyed& b) {
 
 std::vector<Value> sort_keyed(Heap& heap, std::vector<Keyed> rows, bool reverse) {
   heap.require(rows.size() * (sizeof(Keyed) + sizeof(Value)));
-  std::stable_sort(rows.begin(), rows.end(), [&](const Keyed& a, const Keyed& b) {
-    return reverse ? less_keys(heap, b, a) : less_keys(heap, a, b);
-  });
+  stable_order(rows,
+               [&](const Keyed& a, const Keyed& b) { return reverse ? less_keys(heap, b, a) : less_keys(heap, a, b); });
   std::vector<Value> items;
   items.reserve(rows.size());
   for (Keyed& row : rows) items.push_back(std::move(row.item));

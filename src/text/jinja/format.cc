@@ -7,6 +7,7 @@
 #include "text/jinja/print.h"
 #include "text/jinja/text_ops.h"
 #include "text/jinja/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace ingot::jinja {
 namespace {
@@ -290,7 +291,7 @@ std::string Percent::convert(const Spec& spec) {
       if (v.is_string() && v.string_object().count() == 1) {
         c = v.text();
       } else if (v.is_integral() && v.as_int() >= 0 && v.as_int() < 0x110000) {
-        unicode::append(c, static_cast<char32_t>(v.as_int()));
+        tokenizer::append_utf8(c, static_cast<char32_t>(v.as_int()));
       } else {
         fail("%c requires int or char");
       }

@@ -6,6 +6,7 @@
 
 #include "text/jinja/operators.h"
 #include "text/jinja/print.h"
+#include "text/jinja/stable_order.h"
 #include "text/jinja/unicode.h"
 
 namespace ingot::jinja {
@@ -131,8 +132,7 @@ void Writer::dict(const DictObject& dict) {
   std::vector<const std::pair<Value, Value>*> order;
   for (const auto& entry : dict.entries) order.push_back(&entry);
   if (style_.sort_keys) {
-    std::stable_sort(order.begin(), order.end(),
-                     [this](const auto* a, const auto* b) { return less(heap_, a->first, b->first); });
+    stable_order(order, [this](const auto* a, const auto* b) { return less(heap_, a->first, b->first); });
   }
   out_ += '{';
   ++level_;

@@ -5,6 +5,7 @@
 
 #include "text/jinja/print.h"
 #include "text/jinja/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace ingot::jinja {
 namespace {
@@ -333,7 +334,7 @@ size_t unescape(std::string_view s, size_t at, int line, std::string& out) {
     size_t end = at;
     while (end < s.size() && end < at + 3 && s[end] >= '0' && s[end] <= '7')
       v = v * 8 + static_cast<char32_t>(s[end++] - '0');
-    unicode::append(out, v);
+    tokenizer::append_utf8(out, v);
     return end;
   }
   if (c == 'x' || c == 'u' || c == 'U') {
@@ -342,7 +343,7 @@ size_t unescape(std::string_view s, size_t at, int line, std::string& out) {
     if (hex_value(s, at + 1, count, v) != 0 || v > 0x10FFFF)
       syntax_error(line, fmt::format("bad \\{} escape in a string", c));
     if (v >= 0xD800 && v < 0xE000) syntax_error(line, "a string escape gives half of a surrogate pair");
-    unicode::append(out, v);
+    tokenizer::append_utf8(out, v);
     return at + 1 + count;
   }
   if (c == 'N') syntax_error(line, "\\N{...} escapes are not supported; write the character itself");

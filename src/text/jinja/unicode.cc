@@ -47,24 +47,6 @@ char32_t decode(std::string_view s, size_t& pos) {
   return c;
 }
 
-void append(std::string& out, char32_t c) {
-  if (c < 0x80) {
-    out += static_cast<char>(c);
-  } else if (c < 0x800) {
-    out += static_cast<char>(0xC0 | (c >> 6));
-    out += static_cast<char>(0x80 | (c & 0x3F));
-  } else if (c < 0x10000) {
-    out += static_cast<char>(0xE0 | (c >> 12));
-    out += static_cast<char>(0x80 | ((c >> 6) & 0x3F));
-    out += static_cast<char>(0x80 | (c & 0x3F));
-  } else {
-    out += static_cast<char>(0xF0 | (c >> 18));
-    out += static_cast<char>(0x80 | ((c >> 12) & 0x3F));
-    out += static_cast<char>(0x80 | ((c >> 6) & 0x3F));
-    out += static_cast<char>(0x80 | (c & 0x3F));
-  }
-}
-
 size_t length(std::string_view s) {
   if (std::all_of(s.begin(), s.end(), [](char c) { return static_cast<signed char>(c) >= 0; })) return s.size();
   size_t n = 0;
@@ -86,15 +68,6 @@ std::vector<std::string_view> characters(std::string_view s) {
     result.push_back(s.substr(start, pos - start));
   }
   return result;
-}
-
-bool is_valid(std::string_view s) {
-  for (size_t pos = 0; pos < s.size();) {
-    if (sequence_size(s, pos) == 0) return false;
-    const char32_t c = decode(s, pos);
-    if (!utf8proc_codepoint_valid(static_cast<utf8proc_int32_t>(c))) return false;
-  }
-  return true;
 }
 
 bool is_space(char32_t c) {

@@ -11,12 +11,10 @@ namespace ingot::jinja::unicode {
 
 // The code point at `pos`, which moves past it.
 char32_t decode(std::string_view s, size_t& pos);
-void append(std::string& out, char32_t c);
 size_t length(std::string_view s);
 // The byte offset of code point `index`, or s.size() past the end.
 size_t offset_of(std::string_view s, size_t index);
 std::vector<std::string_view> characters(std::string_view s);
-bool is_valid(std::string_view s);
 
 bool is_space(char32_t c);
 bool is_printable(char32_t c);

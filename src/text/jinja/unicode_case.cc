@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "text/jinja/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace ingot::jinja::unicode {
 namespace {
@@ -78,7 +79,7 @@ const char32_t* special(const SpecialCase (&table)[N], char32_t c) {
 }
 
 void append_all(std::string& out, const char32_t* s) {
-  for (; *s != 0; ++s) append(out, *s);
+  for (; *s != 0; ++s) tokenizer::append_utf8(out, *s);
 }
 
 void append_upper(std::string& out, char32_t c) {
@@ -87,7 +88,7 @@ void append_upper(std::string& out, char32_t c) {
   } else if (const char32_t* more = special(kUpper, c)) {
     append_all(out, more);
   } else {
-    append(out, static_cast<char32_t>(utf8proc_toupper(static_cast<utf8proc_int32_t>(c))));
+    tokenizer::append_utf8(out, static_cast<char32_t>(utf8proc_toupper(static_cast<utf8proc_int32_t>(c))));
   }
 }
 
@@ -97,7 +98,7 @@ void append_title(std::string& out, char32_t c) {
   } else if (const char32_t* more = special(kTitle, c)) {
     append_all(out, more);
   } else {
-    append(out, static_cast<char32_t>(utf8proc_totitle(static_cast<utf8proc_int32_t>(c))));
+    tokenizer::append_utf8(out, static_cast<char32_t>(utf8proc_totitle(static_cast<utf8proc_int32_t>(c))));
   }
 }
 
@@ -136,9 +137,9 @@ void append_lower(std::string& out, char32_t c, std::string_view s, size_t start
   } else if (c == 0x130) {
     append_all(out, U"i\u0307");
   } else if (c == 0x3A3) {
-    append(out, is_final_sigma(s, start, end) ? 0x3C2 : 0x3C3);
+    tokenizer::append_utf8(out, is_final_sigma(s, start, end) ? 0x3C2 : 0x3C3);
   } else {
-    append(out, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c))));
+    tokenizer::append_utf8(out, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c))));
   }
 }
 
@@ -202,7 +203,7 @@ std::string swapcase(std::string_view s) {
     } else if (is_lower(c)) {
       append_upper(out, c);
     } else {
-      append(out, c);
+      tokenizer::append_utf8(out, c);
     }
   }
   return out;
@@ -215,7 +216,7 @@ std::string casefold(std::string_view s) {
     int last_boundclass = 0;
     const auto c = static_cast<utf8proc_int32_t>(decode(s, pos));
     const auto n = utf8proc_decompose_char(c, folded, 8, UTF8PROC_CASEFOLD, &last_boundclass);
-    for (utf8proc_ssize_t i = 0; i < n && i < 8; ++i) append(out, static_cast<char32_t>(folded[i]));
+    for (utf8proc_ssize_t i = 0; i < n && i < 8; ++i) tokenizer::append_utf8(out, static_cast<char32_t>(folded[i]));
   }
   return out;
 }
