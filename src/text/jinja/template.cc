@@ -3,9 +3,9 @@
 #include <new>
 
 #include "text/jinja/interpreter.h"
-#include "text/jinja/json.h"
-#include "text/jinja/parser.h"
-#include "text/jinja/unicode.h"
+#include "text/jinja/syntax/parser.h"
+#include "text/jinja/values/json.h"
+#include "text/jinja/values/unicode.h"
 #include "text/unicode/unicode.h"
 
 namespace ingot::jinja {
