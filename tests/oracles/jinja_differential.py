@@ -31,11 +31,11 @@ FILTERS = ["abs", "capitalize", "center(9)", "count", "default('D')", "default('
            "safe", "sort", "sort(reverse=true)", "sort(attribute='v')", "sort(attribute='k,v')", "sort(case_sensitive=true)",
            "string", "sum", "sum(attribute='v')", "sum(start=1)", "title", "tojson", "tojson(indent=2)",
            "tojson(sort_keys=true)", "tojson(ensure_ascii=true)", "tojson(separators=(',', ':'))", "trim", "trim('Hx')",
-           "truncate(5)", "truncate(5, true, '~', 0)", "unique", "upper", "urlencode", "wordcount", "map('upper')",
+           "truncate(5)", "truncate(5, true, '~', 0)", "unique", "upper", "urlencode", "map('upper')",
            "map(attribute='k')", "map(attribute='q', default='-')", "map('default', 3)", "select", "select('odd')", "reject('string')",
            "select('in', [1, 2])", "selectattr('v')", "selectattr('v', 'gt', 1)", "rejectattr('in', 'defined')",
            "selectattr('k', 'equalto', 'x')", "groupby('k')", "batch(2)", "batch(2, '-')", "slice(2)", "attr('a')",
-           "filesizeformat", "escape", "list|length", "list|tojson", "string|length", "map('int')", "map('trim')|join"]
+           "filesizeformat", "escape", "list|length", "list|tojson", "map('int')", "map('trim')|join"]
 TESTS = ["defined", "undefined", "none", "string", "number", "integer", "float", "boolean", "mapping", "sequence", "iterable",
          "callable", "odd", "even", "true", "false", "lower", "upper", "divisibleby 2", "divisibleby(3)", "in [1, 2, 'a']",
          "in l", "eq 1", "equalto 'a'", "ne 2", "gt 1", "lt(2)", "ge 0", "le 3", "sameas none", "sameas true", "escaped", "filter", "test"]

@@ -3,7 +3,7 @@
 #include <boost/json.hpp>
 #include <utility>
 
-#include "text/jinja/unicode.h"
+#include "text/jinja/values/unicode.h"
 
 namespace ingot {
 namespace {

@@ -1,7 +1,7 @@
 // Expressions and calls.
+#include "text/jinja/builtins/methods.h"
 #include "text/jinja/interpreter.h"
-#include "text/jinja/methods.h"
-#include "text/jinja/print.h"
+#include "text/jinja/values/print.h"
 
 namespace ingot::jinja {
 

@@ -1,6 +1,6 @@
 #include "text/jinja/interpreter.h"
 
-#include "text/jinja/print.h"
+#include "text/jinja/values/print.h"
 
 namespace ingot::jinja {
 

@@ -9,12 +9,12 @@
 #include <string_view>
 #include <vector>
 
-#include "text/jinja/ast.h"
-#include "text/jinja/builtins.h"
-#include "text/jinja/runtime.h"
-#include "text/jinja/scope.h"
+#include "text/jinja/builtins/builtins.h"
+#include "text/jinja/syntax/ast.h"
+#include "text/jinja/syntax/scope.h"
 #include "text/jinja/template.h"
-#include "text/jinja/value.h"
+#include "text/jinja/values/runtime.h"
+#include "text/jinja/values/value.h"
 
 namespace ingot::jinja {
 

@@ -3,9 +3,10 @@
 #include <new>
 
 #include "text/jinja/interpreter.h"
-#include "text/jinja/json.h"
-#include "text/jinja/parser.h"
-#include "text/jinja/unicode.h"
+#include "text/jinja/syntax/parser.h"
+#include "text/jinja/values/json.h"
+#include "text/jinja/values/unicode.h"
+#include "text/unicode/unicode.h"
 
 namespace ingot::jinja {
 
@@ -34,7 +35,7 @@ Result<Template> Template::parse(std::string_view source) {
     return invalid("[template] the template has {} bytes, more than the limit of {}", source.size(),
                    limits::kTemplateBytesMax);
   }
-  if (!unicode::is_valid(source)) return invalid("[template] the template is not valid UTF-8");
+  if (!tokenizer::is_valid_utf8(source)) return invalid("[template] the template is not valid UTF-8");
   auto parsed = std::make_unique<Parsed>();
   try {
     parsed->body = Parser(tokenize(source), parsed->constants).parse();
