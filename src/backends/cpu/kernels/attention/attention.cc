@@ -228,7 +228,7 @@ using namespace attention;
 bool attention_supports(const AttentionConfig& c) {
   const bool type = c.kv_dtype == DType::kF32 || c.kv_dtype == DType::kF16 || c.kv_dtype == DType::kBF16 ||
                     c.kv_dtype == DType::kQ8_0 || c.kv_dtype == DType::kQ4_0;
-  return type && c.head_dim > 0 && c.head_dim % 8 == 0 && c.head_dim % dtype_info(c.kv_dtype).block_elements == 0 &&
+  return type && c.head_dim > 0 && c.head_dim <= kHeadDimMax && c.head_dim % 8 == 0 && c.head_dim % dtype_info(c.kv_dtype).block_elements == 0 &&
          c.kv_heads > 0 && c.heads % c.kv_heads == 0;
 }
 

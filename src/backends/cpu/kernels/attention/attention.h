@@ -19,6 +19,7 @@
 namespace ingot {
 
 inline constexpr int64_t kChunkKeys = 256;
+inline constexpr int64_t kHeadDimMax = 1024;
 
 struct AttentionConfig {
   int64_t heads = 1, kv_heads = 1, head_dim = 64;
@@ -42,7 +43,7 @@ struct AttentionBatch {
   int64_t scratch_tokens, scratch_keys;  // what it was sized for
 };
 
-// head_dim a multiple of 8, and of the block of a quantized cache; cache f32, f16, bf16, q8_0 or q4_0.
+// head_dim a multiple of 8, at most kHeadDimMax, and of the block of a quantized cache; cache f32, f16, bf16, q8_0 or q4_0.
 bool attention_supports(const AttentionConfig& config);
 size_t attention_scratch_bytes(const AttentionConfig& config, int64_t tokens, int64_t keys, int num_threads);
 
