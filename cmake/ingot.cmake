@@ -1,7 +1,7 @@
 # How every folder becomes a target: ingot_library(base LIBS fmt::fmt).
 #   foo.cc          -> library ingot_<name>
 #   foo_test.cc     -> one GoogleTest program <name>_test
-#   foo_bench.cc    -> one Google Benchmark program <name>_bench
+#   foo_bench.cc    -> one Google Benchmark program <name>_bench (not in sanitized builds)
 #   foo_fuzz.cc     -> one libFuzzer program each (INGOT_FUZZ only)
 # Files are found by name, so adding a source file needs no edit here.
 
@@ -91,7 +91,7 @@ function(ingot_library name)
     target_compile_definitions(${name}_test PRIVATE INGOT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60)
   endif()
-  if(INGOT_TESTS AND benches)
+  if(INGOT_TESTS AND benches AND NOT INGOT_SANITIZE)
     add_executable(${name}_bench ${benches})
     target_link_libraries(${name}_bench PRIVATE ingot_${name} ${A_TEST_LIBS} benchmark::benchmark benchmark::benchmark_main)
   endif()

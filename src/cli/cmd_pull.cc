@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "cli/command.h"
-#include "cli/pull_progress.h"
+#include "cli/interactive/pull_progress.h"
 #include "cli/table.h"
 #include "hub/pull.h"
 

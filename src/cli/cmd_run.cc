@@ -9,8 +9,8 @@
 #include <iterator>
 #include <memory>
 
-#include "cli/chat.h"
 #include "cli/command.h"
+#include "cli/interactive/chat.h"
 #include "cli/model_options.h"
 #include "cli/sampler_options.h"
 #include "formats/npy/npy.h"

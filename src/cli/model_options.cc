@@ -7,7 +7,7 @@
 #include "backends/cpu/cpu.h"
 #include "backends/ref/ref.h"
 #include "base/cpu_features.h"
-#include "cli/pull_progress.h"
+#include "cli/interactive/pull_progress.h"
 #include "hub/pull.h"
 
 namespace ingot::cli {

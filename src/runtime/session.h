@@ -21,7 +21,7 @@ struct SessionOptions {
   std::shared_ptr<ThreadPool> pool;              // required
   std::vector<const Backend*> backends;          // best first
   std::map<std::string, int64_t> state_symbols;  // sizes of the symbols in state types: {"pages", 512}
-  std::vector<std::string> disabled_passes;        // names, see passes/pipeline.h
+  std::vector<std::string> disabled_passes;      // names, see passes/pipeline.h
 };
 
 struct Profile {

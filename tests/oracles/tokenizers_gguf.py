@@ -1,6 +1,7 @@
 """Compares `ingot tokenize MODEL.gguf` with llama.cpp on generated text (seeded).
 
   python tests/oracles/tokenizers_gguf.py --ingot build/release/bin/ingot [--gguf MODEL.gguf ...] [--json PRE=tokenizer.json ...]
+      [--own PRE=tokenizer.json ...]
 
 --gguf: real files. --json: a BPE tokenizer.json becomes a GGUF without tensors whose tokenizer.ggml.pre is PRE
 ("llama" makes a SentencePiece one with scores by id, "bert" a WordPiece one, "t5" a Unigram one). Prints one line a model: how many of the texts give equal ids.
@@ -92,17 +93,29 @@ def write_gguf(source, pre, out):
     w.close()
 
 
-def compare(ingot, path, name, count, seed, show):
+class OwnTokenizer:
+    """The tokenizer.json that the GGUF was made of, in the `tokenizers` package; without special tokens added."""
+
+    def __init__(self, source):
+        from tokenizers import Tokenizer
+
+        self.tokenizer = Tokenizer.from_file(source)
+
+    def tokenize(self, text, _add_special, _parse_special):
+        return self.tokenizer.encode(text, add_special_tokens=False).ids
+
+
+def compare(ingot, path, name, count, seed, show, own=None):
     reader = gguf.GGUFReader(path)
     field = reader.fields["tokenizer.ggml.tokens"]
     kinds = reader.fields["tokenizer.ggml.token_type"].contents()
     special = [bytes(field.parts[field.data[i]]).decode("utf-8", "replace") for i, k in enumerate(kinds) if k in (3, 4)][:500]
     generator = Generator(seed, special, False)
     texts = [generator.text() for _ in range(count)]
-    ours = run_ingot(ingot, path, texts, True)
+    ours = run_ingot(ingot, path, texts, own is None)
     if isinstance(ours, str):
         return print(f"{name:16} FAILED: {ours.strip()}"), False
-    oracle = Vocabulary(path)
+    oracle = OwnTokenizer(own) if own else Vocabulary(path)
     equal = 0
     for text, mine in zip(texts, ours, strict=True):
         ids = oracle.tokenize(text, True, True)
@@ -119,6 +132,7 @@ def main():
     parser.add_argument("--ingot", default="build/release/bin/ingot")
     parser.add_argument("--gguf", nargs="*", default=[])
     parser.add_argument("--json", nargs="*", default=[])
+    parser.add_argument("--own", nargs="*", default=[])
     parser.add_argument("--count", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", type=int, default=3)
@@ -126,12 +140,13 @@ def main():
     fine = True
     for path in args.gguf:
         fine &= compare(args.ingot, path, os.path.basename(path)[:16], args.count, args.seed, args.show)[1]
-    for item in args.json:
+    for item in args.json + args.own:
         pre, source = item.split("=", 1)
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "vocab.gguf")
             write_gguf(source, pre, path)
-            fine &= compare(args.ingot, path, pre, args.count, args.seed, args.show)[1]
+            own = source if item in args.own else None
+            fine &= compare(args.ingot, path, pre, args.count, args.seed, args.show, own)[1]
     sys.exit(0 if fine else 1)
 
 

@@ -31,12 +31,14 @@ void append(const KernelContext& c, const Pages& pages, int64_t b, int64_t t, in
       // Only values can fail here (infinities in a quantized cache): they become zeros of that row.
       if (!encode_row(cache.dtype, source, pages.row(cache, b, position, g), pages.head_dim)) {
         const std::vector<float> zeros(static_cast<size_t>(pages.head_dim));
-        INGOT_CHECK(encode_row(cache.dtype, zeros.data(), pages.row(cache, b, position, g), pages.head_dim).has_value());
+        INGOT_CHECK(
+            encode_row(cache.dtype, zeros.data(), pages.row(cache, b, position, g), pages.head_dim).has_value());
       }
     }
 }
 
-void attend(const KernelContext& c, const Pages& pages, int64_t b, int64_t t, int64_t position, int64_t head, int64_t heads) {
+void attend(const KernelContext& c, const Pages& pages, int64_t b, int64_t t, int64_t position, int64_t head,
+            int64_t heads) {
   const Attributes& a = c.node.attributes;
   const int64_t d = pages.head_dim, window = a.get_int("window"), g = head / (heads / pages.kv_heads);
   const float scale = a.get_float("scale"), cap = a.get_float("softcap");

@@ -26,16 +26,16 @@ struct State {
 
 // A thread's working memory. dp = padded_dim(head_dim).
 struct Work {
-  float* q;        // [kRowsMax][dp], times scale and log2(e)
-  float* q_leaf;   // the same with each row in leaf order (tiled.inc)
-  float* scores;   // [kDirectRowsMax][kChunkKeys]
-  float* block;    // [kLanesMax][dp] keys or values of a block as floats
-  float* sums;     // [kDirectRowsMax][dp] one chunk's weighted values
-  float* keys;     // [kChunkKeys * dp] transposed, null if no tile has more than kDirectRowsMax rows
-  float* values;   // [kChunkKeys * (dp + kLanesMax)]
-  float* stack;    // [4][kTileRowsMax][2][kLanesMax]
+  float* q;          // [kRowsMax][dp], times scale and log2(e)
+  float* q_leaf;     // the same with each row in leaf order (tiled.inc)
+  float* scores;     // [kDirectRowsMax][kChunkKeys]
+  float* block;      // [kLanesMax][dp] keys or values of a block as floats
+  float* sums;       // [kDirectRowsMax][dp] one chunk's weighted values
+  float* keys;       // [kChunkKeys * dp] transposed, null if no tile has more than kDirectRowsMax rows
+  float* values;     // [kChunkKeys * (dp + kLanesMax)]
+  float* stack;      // [4][kTileRowsMax][2][kLanesMax]
   std::byte* zeros;  // a row of zero bytes: in every type a row of zeros
-  State state;     // of kRowsMax rows
+  State state;       // of kRowsMax rows
 };
 
 // The rows of a tile against the keys of one chunk: [chunk * kChunkKeys, + kChunkKeys).

@@ -1,6 +1,6 @@
-#include "cli/pull_progress.h"
+#include "cli/interactive/pull_progress.h"
 
-#include "cli/progress_bar.h"
+#include "cli/interactive/progress_bar.h"
 
 namespace ingot::cli {
 namespace {

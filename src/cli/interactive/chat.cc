@@ -1,4 +1,4 @@
-#include "cli/chat.h"
+#include "cli/interactive/chat.h"
 
 #include <editline/readline.h>
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
 // See progress_bar.h.
-#include "cli/progress_bar.h"
+#include "cli/interactive/progress_bar.h"
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
