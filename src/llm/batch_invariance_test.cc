@@ -9,6 +9,7 @@
 
 #include "backends/cpu/cpu.h"
 #include "backends/ref/ref.h"
+#include "base/cpu_features.h"
 #include "llm/model_runner.h"
 
 namespace ingot {
