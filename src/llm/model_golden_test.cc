@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "backends/cpu/cpu.h"
 #include "backends/ref/ref.h"
 #include "llm/model_runner.h"
 
@@ -44,10 +45,10 @@ double relative_l2(std::span<const float> got, std::span<const float> want) {
   return std::sqrt(difference / norm);
 }
 
-class ModelGolden : public testing::TestWithParam<std::tuple<std::string, bool>> {};
+class ModelGolden : public testing::TestWithParam<std::tuple<std::string, bool, bool>> {};
 
 TEST_P(ModelGolden, gives_the_logits_of_transformers) {
-  const auto [name, gguf] = GetParam();
+  const auto [name, gguf, fast] = GetParam();
   const std::string folder = INGOT_SOURCE_DIR "/tests/goldens/models/" + name;
   auto source = open_source(gguf ? folder + "/model.gguf" : folder);
   ASSERT_TRUE(source) << source.error().message();
@@ -73,12 +74,15 @@ TEST_P(ModelGolden, gives_the_logits_of_transformers) {
   EXPECT_EQ((*runner)->pages().num_free(), (*runner)->pages().num_pages());
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    , ModelGolden,
-    testing::Combine(testing::Values("gemma2", "gemma3", "gpt2", "llama", "llama3", "llama_linear_bias", "mistral",
-                                     "phi3", "phi3_longrope", "qwen2", "qwen3", "qwen3_yarn"),
-                     testing::Bool()),
-    [](const auto& p) { return std::get<0>(p.param) + (std::get<1>(p.param) ? "_gguf" : "_hugging_face"); });
+INSTANTIATE_TEST_SUITE_P(, ModelGolden,
+                         testing::Combine(testing::Values("gemma2", "gemma3", "gpt2", "llama", "llama3",
+                                                          "llama_linear_bias", "mistral", "phi3", "phi3_longrope",
+                                                          "qwen2", "qwen3", "qwen3_yarn"),
+                                          testing::Bool(), testing::Bool()),
+                         [](const auto& p) {
+                           return std::get<0>(p.param) + (std::get<1>(p.param) ? "_gguf" : "_hugging_face") +
+                                  (std::get<2>(p.param) ? "_cpu" : "_ref");
+                         });
 
 }  // namespace
 }  // namespace ingot
