@@ -21,8 +21,9 @@ add_library(ingot_flags INTERFACE)
 target_include_directories(ingot_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_compile_options(ingot_flags INTERFACE -Wall -Wextra -Werror -Wno-psabi -Wno-missing-field-initializers)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  # A vectorizing pragma is a hint at -O1; libstdc++ 12's own stable_sort calls what it deprecates.
-  target_compile_options(ingot_flags INTERFACE -Wno-pass-failed -Wno-deprecated-declarations)
+  # A vectorizing pragma is a hint at -O1; libstdc++ 12 calls what it deprecates; pragmas may name warnings of g++.
+  target_compile_options(ingot_flags INTERFACE -Wno-pass-failed -Wno-deprecated-declarations
+                         -Wno-unknown-warning-option)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Debug")
   target_compile_options(ingot_flags INTERFACE -O1 -g1 -fno-omit-frame-pointer)
