@@ -57,7 +57,8 @@ class BatchInvariance : public testing::TestWithParam<std::tuple<Isa, std::strin
     const SeqId seq = r.add_sequence();
     std::vector<float> out;
     for (int64_t at = 0; at < kTokens; at += chunk) {
-      const auto part = std::span(tokens).subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(chunk, kTokens - at)));
+      const auto part =
+          std::span(tokens).subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(chunk, kTokens - at)));
       const auto logits = step(r, std::vector<Chunk>{{seq, part, static_cast<int>(part.size())}});
       out.insert(out.end(), logits.begin(), logits.end());
     }
@@ -75,7 +76,10 @@ TEST_P(BatchInvariance, logits_are_the_same_bits_for_any_threads_chunks_and_batc
   };
   for (ModelRunner* r : {one.get(), two.get(), three.get()})
     for (int64_t chunk : {kTokens, int64_t{1}, int64_t{3}, int64_t{17}})
-      ASSERT_TRUE(same(alone(*r, chunk), 0)) << "chunks of " << chunk << ", threads " << (r == one.get() ? 1 : r == two.get() ? 2 : 3);
+      ASSERT_TRUE(same(alone(*r, chunk), 0)) << "chunks of " << chunk << ", threads "
+                                             << (r == one.get()   ? 1
+                                                 : r == two.get() ? 2
+                                                                  : 3);
   // The others' prompts are longer and shorter; then all decode one token together.
   for (ModelRunner* r : {one.get(), two.get()})
     for (int batch : {2, 3, 5, 8, 17}) {
@@ -91,13 +95,16 @@ TEST_P(BatchInvariance, logits_are_the_same_bits_for_any_threads_chunks_and_batc
       std::vector<Chunk> prompts, last;
       for (int i : order) {
         const std::span<const int32_t> all = tokens[static_cast<size_t>(i)];
-        prompts.push_back({seqs[static_cast<size_t>(i)], all.first(all.size() - 1), i == 0 ? static_cast<int>(kTokens) - 1 : 0});
+        prompts.push_back(
+            {seqs[static_cast<size_t>(i)], all.first(all.size() - 1), i == 0 ? static_cast<int>(kTokens) - 1 : 0});
         last.push_back({seqs[static_cast<size_t>(i)], all.last(1), 1});
       }
       ASSERT_TRUE(same(step(*r, prompts), 0)) << "prompts, batch " << batch;
       const auto logits = step(*r, last);
-      const auto at = static_cast<size_t>(std::ranges::find(order, 0) - order.begin()) * static_cast<size_t>(r->vocab());
-      ASSERT_TRUE(same(std::span(logits).subspan(at, static_cast<size_t>(r->vocab())), kTokens - 1)) << "decoding, batch " << batch;
+      const auto at =
+          static_cast<size_t>(std::ranges::find(order, 0) - order.begin()) * static_cast<size_t>(r->vocab());
+      ASSERT_TRUE(same(std::span(logits).subspan(at, static_cast<size_t>(r->vocab())), kTokens - 1))
+          << "decoding, batch " << batch;
       for (SeqId s : seqs) r->remove_sequence(s);
     }
 }

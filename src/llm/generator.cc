@@ -114,7 +114,8 @@ Result<void> Generator::decode(std::span<const float> logits, Sampler& sampler, 
       break;
     }
     out.token_ids.push_back(id);
-    if (sampled.logprob) out.logprobs.push_back({id, *sampled.logprob, {sampled.top.begin(), sampled.top.end()}});
+    if (sampled.logprob && id == sampled.id)
+      out.logprobs.push_back({id, *sampled.logprob, {sampled.top.begin(), sampled.top.end()}});
     const auto matched = stops.push(detokenizer.push(id));
     emit(matched.emit);
     if (matched.stopped) {

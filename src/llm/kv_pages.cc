@@ -3,7 +3,7 @@
 namespace ingot {
 
 KvPages::KvPages(int64_t num_pages, int64_t page_tokens)
-    : page_tokens_(page_tokens), references_(static_cast<size_t>(num_pages), 0) {
+    : page_tokens_(page_tokens), used_(static_cast<size_t>(num_pages), 0) {
   for (int64_t p = num_pages; p-- > 0;) free_.push_back(static_cast<int32_t>(p));
 }
 
@@ -13,18 +13,14 @@ Result<int32_t> KvPages::allocate() {
                  num_pages() * page_tokens_);
   const int32_t page = free_.back();
   free_.pop_back();
-  references_[static_cast<size_t>(page)] = 1;
+  used_[static_cast<size_t>(page)] = 1;
   return page;
 }
 
-void KvPages::share(int32_t page) {
-  INGOT_CHECK(references_[static_cast<size_t>(page)] > 0);
-  ++references_[static_cast<size_t>(page)];
-}
-
 void KvPages::release(int32_t page) {
-  INGOT_CHECK(references_[static_cast<size_t>(page)] > 0);
-  if (--references_[static_cast<size_t>(page)] == 0) free_.push_back(page);
+  INGOT_CHECK(used_[static_cast<size_t>(page)]);
+  used_[static_cast<size_t>(page)] = 0;
+  free_.push_back(page);
 }
 
 }  // namespace ingot

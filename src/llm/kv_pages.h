@@ -1,7 +1,7 @@
 // The pages of the paged KV cache: who holds which, and which are free.
 //
-// A page stores `page_tokens` consecutive tokens of one sequence in every layer. Pages are reference-counted, so
-// that sequences can share equal prefixes. Thread-safety: the engine's thread only.
+// A page stores `page_tokens` consecutive tokens of one sequence in every layer. Thread-safety: the engine's
+// thread only.
 #pragma once
 
 #include <cstdint>
@@ -16,18 +16,17 @@ class KvPages {
   KvPages(int64_t num_pages, int64_t page_tokens);
 
   int64_t page_tokens() const { return page_tokens_; }
-  int64_t num_pages() const { return static_cast<int64_t>(references_.size()); }
+  int64_t num_pages() const { return static_cast<int64_t>(used_.size()); }
   int64_t num_free() const { return static_cast<int64_t>(free_.size()); }
 
-  // A page with one reference. Errors: kResourceExhausted.
+  // Errors: kResourceExhausted.
   Result<int32_t> allocate();
-  void share(int32_t page);
   void release(int32_t page);
 
  private:
   int64_t page_tokens_;
-  std::vector<int32_t> references_;  // by page
-  std::vector<int32_t> free_;        // the lowest page last, so memory is touched from the front
+  std::vector<char> used_;     // by page
+  std::vector<int32_t> free_;  // the lowest page last, so memory is touched from the front
 };
 
 }  // namespace ingot

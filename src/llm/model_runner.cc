@@ -42,19 +42,6 @@ SeqId ModelRunner::add_sequence() {
   return SeqId{static_cast<int32_t>(sequences_.size() - 1)};
 }
 
-Result<SeqId> ModelRunner::fork(SeqId from, int64_t length) {
-  INGOT_CHECK(at(from).live && length <= at(from).length);
-  const int64_t whole = length / pages_.page_tokens();
-  const SeqId seq = add_sequence();
-  for (int64_t i = 0; i < whole; ++i) {
-    const int32_t page = at(from).pages[static_cast<size_t>(i)];
-    pages_.share(page);
-    at(seq).pages.push_back(page);
-  }
-  at(seq).length = whole * pages_.page_tokens();
-  return seq;
-}
-
 void ModelRunner::remove_sequence(SeqId seq) {
   truncate(seq, 0);
   at(seq).live = false;
@@ -74,6 +61,7 @@ void ModelRunner::truncate(SeqId seq, int64_t length) {
 Result<void> ModelRunner::check(std::span<const Chunk> chunks) const {
   for (const Chunk& c : chunks) {
     INGOT_CHECK(!c.tokens.empty() && at(c.seq).live);
+    INGOT_CHECK(std::ranges::count(chunks, c.seq, &Chunk::seq) == 1);
     const int64_t end = at(c.seq).length + static_cast<int64_t>(c.tokens.size());
     if (end > context_)
       return error(Code::kOutOfRange,
@@ -88,7 +76,8 @@ Result<void> ModelRunner::reserve(std::span<const Chunk> chunks) {
   int64_t needed = 0;
   auto missing = [&](const Chunk& c) {
     const int64_t end = at(c.seq).length + static_cast<int64_t>(c.tokens.size());
-    return (end + pages_.page_tokens() - 1) / pages_.page_tokens() - static_cast<int64_t>(at(c.seq).pages.size());
+    return std::max<int64_t>(
+        0, (end + pages_.page_tokens() - 1) / pages_.page_tokens() - static_cast<int64_t>(at(c.seq).pages.size()));
   };
   for (const Chunk& c : chunks) needed += missing(c);
   if (needed > pages_.num_free())

@@ -29,7 +29,7 @@ struct RunnerOptions {
 struct Chunk {
   SeqId seq;
   std::span<const int32_t> tokens;  // appended to what the sequence has in the cache; at least one
-  int logits = 1;                   // how many of the last tokens' logits are wanted, 0 = none
+  int logits = 1;                   // of how many last tokens logits are wanted (at most all), 0 = none
 };
 
 class ModelRunner {
@@ -38,14 +38,12 @@ class ModelRunner {
                                                      const RunnerOptions& options);
 
   SeqId add_sequence();
-  // A sequence that starts with the first `length` tokens of another, sharing its whole pages.
-  Result<SeqId> fork(SeqId from, int64_t length);
   void remove_sequence(SeqId seq);
   // Forgets what is past `length`. length <= length(seq).
   void truncate(SeqId seq, int64_t length);
   int64_t length(SeqId seq) const { return static_cast<int64_t>(at(seq).length); }
 
-  // Runs one step. Returns the wanted logits, [sum of Chunk::logits, V], in order; valid until the next step.
+  // Runs one step. Returns the wanted logits, [rows, V], in the order of the chunks; valid until the next step.
   // Errors: kResourceExhausted when pages lack (nothing ran, nothing changed), kOutOfRange past the context,
   // kInvalidArgument for a token id outside the vocabulary.
   Result<TensorView> step(std::span<const Chunk> chunks, Profile* profile = nullptr);

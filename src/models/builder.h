@@ -58,6 +58,7 @@ class ModelBuilder {
 
   bool has(const std::string& name) const { return weights_.find(name) != nullptr; }
   Hyperparameters hyperparameters() const { return {*source_, config.architecture}; }
+  int64_t context() const { return options_.context; }  // longest sequence that will be run
   bool from_hugging_face() const { return source_->kind() == SourceKind::kHuggingFace; }
 
   // Picks the wanted rows, projects them (output.weight, or the embeddings where it is absent), caps them.

@@ -22,6 +22,9 @@ Result<LanguageModel> build_gpt2(ModelBuilder& b) {
   const ModelConfig& c = b.config;
   b.use_names(kNames);
   b.transposed = b.from_hugging_face();
+  if (b.context() > c.context)
+    b.fail(Status(Code::kOutOfRange, fmt::format("[model] this model has {} learned positions: --ctx {} is too large",
+                                                 c.context, b.context())));
   ValueId x = b.add(b.embed_tokens(), b.embed_positions("position_embd", c.context));
   for (int64_t i = 0; i < c.layers; ++i) {
     const std::string blk = fmt::format("blk.{}", i);

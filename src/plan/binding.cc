@@ -167,7 +167,12 @@ void Binder::find_lifetimes() {
   for (int s = 0; s < end; ++s) {
     const Node& n = graph_.node(plan_.steps()[static_cast<size_t>(s)].node);
     for (ValueId v : n.inputs)
-      if (v != kNoValue && in_arena(plan_.root(v))) life_[static_cast<size_t>(plan_.root(v))].last = s;
+      if (v != kNoValue && in_arena(plan_.root(v))) {
+        // A branch may answer with a view of what it captured, which then lives as long as the answer.
+        const bool control = op_schema(n.op).flags & kOpControl;
+        int& last = life_[static_cast<size_t>(plan_.root(v))].last;
+        last = control ? end : std::max(last, s);
+      }
     for (ValueId v : n.outputs) {
       if (!in_arena(v) || plan_.root(v) != v) continue;
       life_[static_cast<size_t>(v)] = {s, s, bytes_of(v)};

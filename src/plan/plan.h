@@ -1,6 +1,6 @@
 // A plan: a graph compiled for this machine. Which kernel runs each node and why, weights packed.
 //
-// compile() runs the passes, chooses for every node the first backend that supports it, and lets it prepare.
+// compile() chooses for every node the first backend that supports it, and lets it prepare.
 // The plan is immutable and serves any number of sessions; sizes are bound per input shape (binding.h).
 // Ownership: the plan owns the graph, packed weights and the constants still needed. Thread-safety: immutable.
 #pragma once
