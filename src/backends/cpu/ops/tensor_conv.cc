@@ -1,6 +1,7 @@
 // Conv and ingot.conv on the CPU: float32, one or two spatial dimensions, a constant weight that is packed once.
 #include "backends/backend.h"
 #include "backends/cpu/kernels/conv/conv.h"
+#include "backends/cpu/kernels/simd/float_isa.h"
 #include "backends/cpu/ops/fused_activation.h"
 #include "backends/cpu/ops/window_shape.h"
 
@@ -78,7 +79,7 @@ Result<Kernel> cpu_prepare_tensor_conv(const NodeView& v, ThreadPool&) {
   p->window = INGOT_TRY(parse_window(v.node.attributes, w.shape.rank() - 2, spatial_of(w.shape)));
   p->weight = weight_shape(v.node.attributes, w.shape);
   p->act = *fused_activation(v.node.attributes);
-  p->isa = current_isa();
+  p->isa = float_isa();
   const size_t bytes = conv_packed_floats(p->weight) * sizeof(float);
   p->packed = allocate_pages(bytes);
   if (!p->packed) return error(Code::kResourceExhausted, "[cpu] no memory for {} bytes of packed weights", bytes);

@@ -122,6 +122,33 @@ TEST(TensorPool, equals_the_reference) {
   expect_like_ref({Op::kGlobalAveragePool, {}, {random_tensor({1, 3, 40, 41}, 1)}}, "global");
 }
 
+TEST(TensorConvTranspose, equals_the_reference) {
+  const auto check = [](const Shape& x, const Shape& w, Attributes a) {
+    OpCase k{Op::kConvTranspose, std::move(a), {random_tensor(x, 1), random_tensor(w, 2)}, 2};
+    expect_like_ref(k, x.to_string() + w.to_string(), 2e-6, 8);
+  };
+  check({2, 6, 7, 9}, {6, 5, 2, 2}, {{"strides", Ints{2, 2}}});
+  check({1, 6, 7, 9}, {6, 5, 3, 3},
+        {{"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 1, 1}}, {"output_padding", Ints{1, 1}}});
+  check({1, 6, 7, 9}, {6, 2, 3, 3}, {{"group", int64_t{3}}, {"dilations", Ints{2, 1}}});
+  check({1, 6, 7, 9}, {6, 2, 4, 4}, {{"strides", Ints{3, 2}}, {"auto_pad", std::string("SAME_UPPER")}});
+  check({1, 6, 9}, {6, 2, 4}, {{"strides", Ints{2}}});
+}
+
+TEST(TensorResize, equals_the_reference) {
+  for (const char* mode : {"nearest", "linear"})
+    for (const char* coordinates :
+         {"half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel", "tf_half_pixel_for_nn"})
+      for (const char* nearest : {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"})
+        for (const Ints& sizes : {Ints{2, 3, 14, 22}, Ints{2, 3, 4, 5}, Ints{2, 3, 7, 33}, Ints{2, 3, 1, 1}}) {
+          const Attributes a{{"mode", std::string(mode)},
+                             {"coordinate_transformation_mode", std::string(coordinates)},
+                             {"nearest_mode", std::string(nearest)}};
+          OpCase k{Op::kResize, a, {random_tensor({2, 3, 7, 11}, 1), Tensor(), Tensor(), int_tensor(sizes)}, 8};
+          expect_like_ref(k, std::string(mode) + coordinates + nearest, 1e-5);
+        }
+}
+
 TEST(TensorMatMul, equals_the_reference_with_broadcast_batches) {
   const Shape pairs[][2] = {{{5, 7}, {7, 9}},        {{2, 3, 5, 7}, {2, 3, 7, 40}},
                             {{2, 3, 5, 7}, {7, 33}}, {{3, 5, 7}, {2, 1, 7, 9}},

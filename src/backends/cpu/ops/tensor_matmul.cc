@@ -2,6 +2,7 @@
 // batches share is packed once.
 #include "backends/backend.h"
 #include "backends/cpu/kernels/gemm/gemm.h"
+#include "backends/cpu/kernels/simd/float_isa.h"
 #include "backends/cpu/ops/fused_activation.h"
 
 namespace ingot {
@@ -143,7 +144,7 @@ Result<Kernel> cpu_prepare_tensor_matmul(const NodeView& v, ThreadPool& pool) {
   p->trans_b = at.get_int("transB") != 0;
   p->alpha = v.node.op == Op::kGemm ? at.get_float("alpha", 1) : at.get_float("scale", 1);
   p->act = v.node.op == Op::kFusedMatMul ? *fused_activation(at) : ActSpec{};
-  p->isa = current_isa();
+  p->isa = float_isa();
   Kernel kernel{.name = fmt::format("gemm_f32_{}", isa_name(p->isa)),
                 .run = run,
                 .prepared = p,

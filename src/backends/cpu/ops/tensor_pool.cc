@@ -4,6 +4,7 @@
 #include "backends/backend.h"
 #include "backends/cpu/kernels/conv/conv.h"
 #include "backends/cpu/kernels/pointwise/pointwise.h"
+#include "backends/cpu/kernels/simd/float_isa.h"
 #include "backends/cpu/ops/window_shape.h"
 
 namespace ingot {
@@ -105,7 +106,7 @@ Result<Kernel> cpu_prepare_tensor_pool(const NodeView& v, ThreadPool&) {
   p->window = INGOT_TRY(parse_window(v.node.attributes, v.input_type(0).rank() - 2, {}));
   p->max = v.node.op == Op::kMaxPool;
   p->count_padding = v.node.attributes.get_int("count_include_pad") != 0;
-  p->isa = current_isa();
+  p->isa = float_isa();
   return Kernel{.name = fmt::format("{}_pool_{}", p->max ? "max" : "average", isa_name(p->isa)),
                 .run = run,
                 .prepared = p,
@@ -120,9 +121,9 @@ Support cpu_supports_tensor_global_pool(const NodeView& v) {
 }
 
 Result<Kernel> cpu_prepare_tensor_global_pool(const NodeView&, ThreadPool&) {
-  return Kernel{.name = fmt::format("global_average_pool_{}", isa_name(current_isa())),
+  return Kernel{.name = fmt::format("global_average_pool_{}", isa_name(float_isa())),
                 .run = run_global,
-                .prepared = std::make_shared<const Isa>(current_isa()),
+                .prepared = std::make_shared<const Isa>(float_isa()),
                 .work = [](const BoundShapes& s) { return s.inputs[0].num_elements(); }};
 }
 

@@ -15,7 +15,7 @@
 namespace ingot {
 
 enum class Unary : uint8_t { kExp, kLog, kErf, kSqrt, kNeg, kAbs, kReciprocal };
-enum class Binary : uint8_t { kAdd, kSub, kMul, kDiv, kMax, kMin, kSquare, kPower };
+enum class Binary : uint8_t { kAdd, kSub, kMul, kDiv, kMax, kMin, kSquare };
 
 struct PointwiseKernels {
   void (*activate)(const ActSpec& act, const float* x, float* y, int64_t n);
@@ -24,6 +24,8 @@ struct PointwiseKernels {
   void (*binary)(Binary f, const float* a, int a_step, const float* b, int b_step, float* y, int64_t n);
   // y[i] = x[i] * scale + shift
   void (*affine)(const float* x, float scale, float shift, float* y, int64_t n);
+  // y[i] = a[i] * a_weight + b[i] * b_weight
+  void (*blend)(const float* a, float a_weight, const float* b, float b_weight, float* y, int64_t n);
   float (*sum)(const float* x, int64_t n);
   float (*max)(const float* x, int64_t n);  // -infinity for none
   // y = exp(x - max) / sum of exp(x - max), or its logarithm
