@@ -12,16 +12,17 @@ class PackingBackend : public Backend {
   std::string_view name() const override { return "packing"; }
   Support supports(const NodeView&) const override { return Support::yes(); }
   Result<Kernel> prepare(const NodeView& node, ThreadPool&) const override {
-    for (size_t i = 0; i < node.node.inputs.size(); ++i)
-      if (node.graph.value(node.node.inputs[i]).kind == ValueKind::kConstant)
-        EXPECT_TRUE(node.constant(static_cast<int>(i))->defined());
+    for (ValueId v : node.node.inputs) {
+      const Value& value = node.graph.value(v);
+      EXPECT_TRUE(value.kind != ValueKind::kConstant || value.constant.defined());
+    }
     return Kernel{
         .name = "fake", .run = [](KernelContext&) {}, .consumed_inputs = node.node.op == Op::kMatMul ? 2u : 0u};
   }
 };
 
 struct Case {
-  Graph graph{"g"};
+  Graph graph;
   ValueId x = graph.add_input("x", Type::of(DType::kF32, {Dim(4), Dim(128)}));
   ValueId weights = graph.add_constant("w", Tensor::allocate(DType::kF32, {128, 128}));
 
