@@ -4,8 +4,9 @@
     bench/llama_cpp.py install                     # both builds of the rival into .rival/ (the native one compiles)
     bench/llama_cpp.py run MODEL.gguf [--rounds 5] [--threads 1,2] [--rows pp512,tg128] [--json]
 
-The rival comes from PyPI twice: `xllamacpp`'s wheel (compiled for AVX2) and `llama-cpp-python` built here from its
-source distribution with GGML_NATIVE=ON. bench/llama_cpp_worker.py drives both through llama.cpp's C API.
+The rival comes from PyPI twice: `xllamacpp`'s wheel (compiled for AVX2) and the source distribution of
+`llama-cpp-python`, whose llama.cpp is compiled here with GGML_NATIVE=ON (10 minutes on 2 cores; needs cmake and ninja).
+bench/llama_cpp_worker.py drives both through the C API.
 Each sample is a fresh process: one run that warms up, then one that counts. Engines alternate (A B C A B C ...).
 Before and after a sample two threads run a fixed loop of multiply-adds beside one thread alone: where two vCPUs share
 one core the pair takes much longer, and the sample is taken again (at most --retries times, then dropped).
@@ -25,7 +26,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
-WHEEL, NATIVE = "xllamacpp==2026.10.11549", "llama-cpp-python"
+WHEEL, NATIVE = "xllamacpp==2026.10.11549", "llama-cpp-python==0.3.36"
 ALL_ROWS = ["load", "pp512", "pp2048", "tg128", "tg32b1", "tg32b2", "tg32b4", "tg32b8", "tg32b16"]
 PROMPT = "The capital of France is"
 
@@ -112,8 +113,8 @@ class Ingot:
 
 
 class Rival:
-    def __init__(self, name, python, model):
-        self.name, self.python, self.model = name, python, model
+    def __init__(self, name, library, model):
+        self.name, self.library, self.model = name, library, model
 
     def speed(self, row, threads):
         n_prompt, n_gen, batch = parse_row(row)
@@ -123,18 +124,19 @@ class Rival:
         return self.ask("load", str(threads), PROMPT)
 
     def ask(self, *words):
-        out, _, _, _ = run_process([self.python, HERE / "llama_cpp_worker.py", self.model, *words])
+        out, _, _, _ = run_process([sys.executable, HERE / "llama_cpp_worker.py", self.library, self.model, *words])
         return json.loads(out.splitlines()[-1])
 
 
 def engines(args):
     found = [Ingot(args.ingot, args.model)]
-    for name, folder in (("llama.cpp wheel", args.wheel_venv), ("llama.cpp native", args.native_venv)):
-        python = pathlib.Path(folder) / "bin" / "python"
-        if python.exists():
-            found.append(Rival(name, python, args.model))
+    for name, pattern in (("llama.cpp wheel", "wheel/xllamacpp/xllamacpp*.so"),
+                          ("llama.cpp native", "native/**/bin/libllama.so")):
+        libraries = sorted(args.rival.glob(pattern))
+        if libraries:
+            found.append(Rival(name, libraries[0], args.model))
         else:
-            print(f"{name}: no {python}, left out (see `{sys.argv[0]} install`)", file=sys.stderr)
+            print(f"{name}: no {args.rival / pattern}, left out (see `{sys.argv[0]} install`)", file=sys.stderr)
     return found
 
 
@@ -190,19 +192,23 @@ def report(args, threads, row, results):
 
 
 def install(args):
-    for folder, package, environment in (
-            (args.wheel_venv, WHEEL, {}),
-            (args.native_venv, NATIVE, {"CMAKE_ARGS": "-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF",
-                                        "CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count())})):
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        how = ["--no-binary", package] if environment else ["--only-binary", ":all:"]
-        subprocess.run([f"{folder}/bin/pip", "install", "-q", *how, package], env=os.environ | environment, check=True)
+    pip = [sys.executable, "-m", "pip"]
+    subprocess.run([*pip, "install", "-q", "--no-deps", "--target", args.rival / "wheel", WHEEL], check=True)
+    native = args.rival / "native"
+    native.mkdir(parents=True, exist_ok=True)
+    subprocess.run([*pip, "download", "-q", "--no-deps", "--no-binary", ":all:", "-d", native, NATIVE], check=True)
+    archive = next(native.glob("*.tar.gz"))
+    subprocess.run(["tar", "xzf", archive, "-C", native], check=True)
+    source = next(native.glob("*/vendor/llama.cpp"))
+    off = [f"-DLLAMA_BUILD_{part}=OFF" for part in ("COMMON", "TESTS", "TOOLS", "EXAMPLES", "SERVER")]
+    subprocess.run(["cmake", "-S", source, "-B", source / "build", "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
+                    "-DGGML_NATIVE=ON", "-DBUILD_SHARED_LIBS=ON", *off], check=True)
+    subprocess.run(["cmake", "--build", source / "build", "--target", "llama"], check=True)
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--wheel-venv", default=str(ROOT / ".rival" / "wheel"))
-    p.add_argument("--native-venv", default=str(ROOT / ".rival" / "native"))
+    p.add_argument("--rival", type=pathlib.Path, default=ROOT / ".rival", help="where the rival's two builds are")
     commands = p.add_subparsers(dest="command", required=True)
     commands.add_parser("install").set_defaults(action=install)
     r = commands.add_parser("run")

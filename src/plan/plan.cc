@@ -20,13 +20,57 @@ Result<std::shared_ptr<const Plan>> compile(Graph graph, const CompileOptions& o
   graph.remove_dead();
   plan->graph_ = std::move(graph);
   INGOT_TRY(plan->select_kernels(options));
-  if (!options.keep_constants) plan->release_consumed();
   plan->find_roots();
   return plan;
 }
 
+// Lets go of constants' bytes as soon as their last reader is prepared and all of them hold packed copies, so that
+// loading never holds the whole model twice: heap memory is freed, pages of a file are unmapped.
+class Plan::Releaser {
+ public:
+  Releaser(Plan& plan, bool enabled) : plan_(plan), graph_(plan.graph_), enabled_(enabled) {
+    uses_.resize(graph_.num_values());
+    for (NodeId id : graph_.order())
+      for (ValueId v : graph_.node(id).inputs)
+        if (v != kNoValue) ++use(v).pending;
+    for (ValueId v : graph_.outputs()) use(v).read = true;
+  }
+
+  // Bit i of consumed_inputs: the node's kernel copied constant operand i.
+  void prepared(const Node& n, uint32_t consumed_inputs) {
+    for (size_t i = 0; i < n.inputs.size(); ++i) {
+      if (n.inputs[i] == kNoValue) continue;
+      Value& value = graph_.value(n.inputs[i]);
+      if (value.kind != ValueKind::kConstant || !value.constant.defined()) continue;
+      const bool consumed = enabled_ && i < 32 && (consumed_inputs >> i & 1);
+      Use& u = use(n.inputs[i]);
+      u.read |= !consumed;
+      const size_t bytes = value.constant.view().num_bytes();
+      if (consumed && value.file_backed) drop_mapped_pages(value.constant.view().data, bytes);
+      if (--u.pending > 0) continue;
+      if (!u.read && bytes >= kReleaseBytesMin)
+        value.constant = Tensor();
+      else if (!value.file_backed || u.read)
+        plan_.constant_bytes_ += bytes;
+    }
+  }
+
+ private:
+  struct Use {
+    int pending = 0;    // readers whose kernels are not yet prepared
+    bool read = false;  // someone reads the bytes at run time
+  };
+  Use& use(ValueId v) { return uses_[static_cast<size_t>(v)]; }
+
+  Plan& plan_;
+  Graph& graph_;
+  const bool enabled_;
+  std::vector<Use> uses_;
+};
+
 Result<void> Plan::select_kernels(const CompileOptions& options) {
   std::string unsupported;
+  Releaser releaser(*this, !options.keep_constants);
   for (NodeId id : graph_.order()) {
     const Node& n = graph_.node(id);
     const NodeView view{graph_, n};
@@ -34,12 +78,14 @@ Result<void> Plan::select_kernels(const CompileOptions& options) {
     const int flags = op_schema(n.op).flags;
     if (flags & kOpView) {
       step.backend = "view";
+      releaser.prepared(n, 0);
       steps_.push_back(std::move(step));
       continue;
     }
     if (flags & kOpControl) {
       step.backend = "runtime";
       for (const auto& [key, sub] : n.subgraphs) step.subplans.push_back(INGOT_TRY(compile(*sub, options)));
+      releaser.prepared(n, 0);
       steps_.push_back(std::move(step));
       continue;
     }
@@ -61,34 +107,11 @@ Result<void> Plan::select_kernels(const CompileOptions& options) {
     step.kernel = std::move(*kernel);
     step.backend = chosen->name();
     prepared_bytes_ += step.kernel.prepared_bytes;
+    releaser.prepared(n, step.kernel.consumed_inputs);
     steps_.push_back(std::move(step));
   }
   if (!unsupported.empty()) return unimplemented("[plan] no backend runs these nodes:{}", unsupported);
   return {};
-}
-
-// Drops the bytes of constants that every reader has packed: heap memory is freed, pages of a file are unmapped.
-void Plan::release_consumed() {
-  std::vector<char> read(graph_.num_values(), 0), consumed(graph_.num_values(), 0);
-  for (const Step& s : steps_) {
-    const Node& n = graph_.node(s.node);
-    for (size_t i = 0; i < n.inputs.size(); ++i) {
-      if (n.inputs[i] == kNoValue) continue;
-      const bool packed = i < 32 && (s.kernel.consumed_inputs >> i & 1);
-      (packed ? consumed : read)[static_cast<size_t>(n.inputs[i])] = 1;
-    }
-  }
-  for (ValueId v : graph_.outputs()) read[static_cast<size_t>(v)] = 1;
-  for (size_t i = 0; i < graph_.num_values(); ++i) {
-    Value& value = graph_.value(ValueId{static_cast<int32_t>(i)});
-    if (value.kind != ValueKind::kConstant || !value.constant.defined()) continue;
-    const size_t bytes = value.constant.view().num_bytes();
-    if (value.file_backed && consumed[i]) drop_mapped_pages(value.constant.view().data, bytes);
-    if (consumed[i] && !read[i] && bytes >= kReleaseBytesMin)
-      value.constant = Tensor();
-    else if (!value.file_backed || read[i])
-      constant_bytes_ += bytes;
-  }
 }
 
 void Plan::find_roots() {

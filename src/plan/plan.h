@@ -43,7 +43,7 @@ class Plan {
  private:
   friend Result<std::shared_ptr<const Plan>> compile(Graph graph, const CompileOptions& options);
   Result<void> select_kernels(const CompileOptions& options);
-  void release_consumed();
+  class Releaser;
   void find_roots();
 
   Graph graph_;

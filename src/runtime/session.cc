@@ -43,7 +43,7 @@ Result<void> Session::allocate_states() {
     }
     TensorRef state{value.type.dtype, shape, nullptr};
     const size_t bytes = std::max<size_t>(state.num_bytes(), 1);
-    state_memory_.push_back(allocate_pages(bytes));
+    state_memory_.push_back(allocate_slow_pages(bytes));
     if (!state_memory_.back())
       return error(Code::kResourceExhausted, "[run] cannot reserve {} bytes for state '{}'", bytes, value.name);
     state.data = state_memory_.back().get();

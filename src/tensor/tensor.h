@@ -77,8 +77,14 @@ class Tensor {
 
 // 64-byte aligned memory, returned as an owner; zeroed.
 std::shared_ptr<void> allocate_aligned(size_t bytes);
-// The same in whole pages that cost memory only once they are touched; huge ones where it is large. For arenas,
-// packed weights and caches. Null if the address space is exhausted.
+// The same in whole pages that cost memory only once they are touched; huge ones where it is large. For arenas.
+// Null if the address space is exhausted.
 std::shared_ptr<void> allocate_pages(size_t bytes);
+// The same for caches that fill slowly from their start: the first 2 MB are small pages, so that a short sequence
+// costs no huge page in each of a model's many caches.
+std::shared_ptr<void> allocate_slow_pages(size_t bytes);
+// The same for packed weights, which are many and live long: small pieces lie side by side in shared huge pages, which
+// saves a page fault every 4 kB at load and address translations at every step. 64-byte aligned. Thread-safe.
+std::shared_ptr<void> allocate_packed(size_t bytes);
 
 }  // namespace ingot
