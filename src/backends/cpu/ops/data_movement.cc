@@ -40,7 +40,8 @@ void run_gather(KernelContext& c) {
   for (int64_t i = r.begin; i < r.end; ++i) {
     const int64_t given = c.in(1).as<Index>()[i], index = given < 0 ? given + n : given;
     if (index < 0 || index >= n)
-      return c.fail(Status(Code::kInvalidArgument, fmt::format("[run] Gather: index {} is not in [{}, {})", given, -n, n)));
+      return c.fail(
+          Status(Code::kInvalidArgument, fmt::format("[run] Gather: index {} is not in [{}, {})", given, -n, n)));
     std::memcpy(c.out(0).as<float>() + i * row, c.in(0).as<float>() + index * row, static_cast<size_t>(row) * 4);
   }
 }

@@ -16,6 +16,7 @@ int64_t work(const BoundShapes& s) { return 2 * s.outputs[0].num_elements(); }
 void run_rms_norm(KernelContext& c) {
   const Norm& norm = *static_cast<const Norm*>(c.prepared);
   const int64_t width = c.in(1).num_elements();
+  if (width == 0) return;
   const Range r = c.share(c.in(0).num_elements() / width);
   norm.kernels.rms_norm(c.in(0).as<float>() + r.begin * width, c.in(1).as<float>(),
                         c.out(0).as<float>() + r.begin * width, r.end - r.begin, width, norm.eps);
@@ -24,6 +25,7 @@ void run_rms_norm(KernelContext& c) {
 void run_layer_norm(KernelContext& c) {
   const Norm& norm = *static_cast<const Norm*>(c.prepared);
   const int64_t width = c.in(1).num_elements();
+  if (width == 0) return;
   const Range r = c.share(c.in(0).num_elements() / width);
   norm.kernels.layer_norm(c.in(0).as<float>() + r.begin * width, c.in(1).as<float>(),
                           c.has_input(2) ? c.in(2).as<float>() : nullptr, c.out(0).as<float>() + r.begin * width,
@@ -61,8 +63,8 @@ Support cpu_supports_layer_norm(const NodeView& v) {
   const Type& x = v.input_type(0);
   if (!x.ranked() || (axis != -1 && axis != x.rank() - 1)) return Support::no("axis {} of {}", axis, x.to_string());
   for (int i : {1, 2})
-    if (v.has_input(i) && (!v.input_type(i).ranked() || v.input_type(i).rank() != 1 ||
-                           !(v.input_type(i).dims->back() == x.dims->back())))
+    if (v.has_input(i) &&
+        (!v.input_type(i).ranked() || v.input_type(i).rank() != 1 || !(v.input_type(i).dims->back() == x.dims->back())))
       return Support::no("scale or bias is {}", v.input_type(i).to_string());
   return Support::yes();
 }

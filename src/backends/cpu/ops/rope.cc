@@ -44,11 +44,11 @@ Support cpu_supports_rope_table(const NodeView&) { return Support::yes(); }
 
 Result<Kernel> cpu_prepare_rope_table(const NodeView& v, ThreadPool&) {
   const Isa isa = current_isa();
-  return Kernel{.name = fmt::format("rope_table_{}", isa_name(isa)),
-                .run = run_table,
-                .prepared = std::make_shared<Table>(
-                    Table{rows::kernels_for(isa), v.node.attributes.get_float("scale", 1.0f)}),
-                .work = table_work};
+  return Kernel{
+      .name = fmt::format("rope_table_{}", isa_name(isa)),
+      .run = run_table,
+      .prepared = std::make_shared<Table>(Table{rows::kernels_for(isa), v.node.attributes.get_float("scale", 1.0f)}),
+      .work = table_work};
 }
 
 Support cpu_supports_rope(const NodeView& v) {

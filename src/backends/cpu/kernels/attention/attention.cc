@@ -194,8 +194,7 @@ void start_rows(const AttentionConfig& c, const AttentionBatch& b, const Tile& t
 void finish_rows(const AttentionConfig& c, const AttentionBatch& b, const Tile& t, const State& s, int64_t dp,
                  const Kernels& k) {
   const int64_t group = c.heads / c.kv_heads;
-  for (int64_t r = 0; r < t.rows; ++r)
-    k.finish(s, r, c.head_dim, dp, b.out + (query_row(c, b, t, r, group) - b.q));
+  for (int64_t r = 0; r < t.rows; ++r) k.finish(s, r, c.head_dim, dp, b.out + (query_row(c, b, t, r, group) - b.q));
 }
 
 ChunkJob make_job(const AttentionConfig& c, const AttentionBatch& b, const Schedule& s, const Tile& t,
@@ -228,8 +227,8 @@ using namespace attention;
 bool attention_supports(const AttentionConfig& c) {
   const bool type = c.kv_dtype == DType::kF32 || c.kv_dtype == DType::kF16 || c.kv_dtype == DType::kBF16 ||
                     c.kv_dtype == DType::kQ8_0 || c.kv_dtype == DType::kQ4_0;
-  return type && c.head_dim > 0 && c.head_dim <= kHeadDimMax && c.head_dim % 8 == 0 && c.head_dim % dtype_info(c.kv_dtype).block_elements == 0 &&
-         c.kv_heads > 0 && c.heads % c.kv_heads == 0;
+  return type && c.head_dim > 0 && c.head_dim <= kHeadDimMax && c.head_dim % 8 == 0 &&
+         c.head_dim % dtype_info(c.kv_dtype).block_elements == 0 && c.kv_heads > 0 && c.heads % c.kv_heads == 0;
 }
 
 size_t attention_scratch_bytes(const AttentionConfig& c, int64_t tokens, int64_t keys, int num_threads) {

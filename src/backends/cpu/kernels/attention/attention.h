@@ -39,11 +39,12 @@ struct AttentionBatch {
   const int32_t *query_start, *context_len, *block_table;
   const float* sinks;  // [heads] or null
   float* out;
-  std::byte* scratch;  // attention_scratch_bytes(), 64-byte aligned
+  std::byte* scratch;                    // attention_scratch_bytes(), 64-byte aligned
   int64_t scratch_tokens, scratch_keys;  // what it was sized for
 };
 
-// head_dim a multiple of 8, at most kHeadDimMax, and of the block of a quantized cache; cache f32, f16, bf16, q8_0 or q4_0.
+// head_dim a multiple of 8, at most kHeadDimMax, and of the block of a quantized cache; cache f32, f16, bf16, q8_0 or
+// q4_0.
 bool attention_supports(const AttentionConfig& config);
 size_t attention_scratch_bytes(const AttentionConfig& config, int64_t tokens, int64_t keys, int num_threads);
 

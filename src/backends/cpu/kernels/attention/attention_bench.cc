@@ -60,10 +60,11 @@ void run(benchmark::State& state, AttentionConfig config, int64_t tokens, int64_
       merge_split_rows(config, batch, thread, num_threads);
     });
   const double calls = static_cast<double>(state.iterations());
-  const double seen = static_cast<double>(tokens) * (static_cast<double>(context) - static_cast<double>(tokens - 1) / 2);
+  const double seen =
+      static_cast<double>(tokens) * (static_cast<double>(context) - static_cast<double>(tokens - 1) / 2);
   state.counters["GB/s"] = benchmark::Counter(2e-9 * static_cast<double>(bytes) * calls, benchmark::Counter::kIsRate);
-  state.counters["GFLOP/s"] =
-      benchmark::Counter(4e-9 * seen * static_cast<double>(config.heads * config.head_dim) * calls, benchmark::Counter::kIsRate);
+  state.counters["GFLOP/s"] = benchmark::Counter(
+      4e-9 * seen * static_cast<double>(config.heads * config.head_dim) * calls, benchmark::Counter::kIsRate);
 }
 
 // Fused multiply-adds from registers: what a core can do at most. No limit is known for other machines.
@@ -81,8 +82,8 @@ __attribute__((target("avx512f"))) double multiply_add(int64_t rounds) {
 void limit_fma(benchmark::State& state) {
   if (detected_isa() < Isa::kAvx512) return state.SkipWithError("needs AVX-512");
   for (auto _ : state) benchmark::DoNotOptimize(multiply_add(100000));
-  state.counters["GFLOP/s"] = benchmark::Counter(static_cast<double>(state.iterations()) * 1e5 * 16 * 32 / 1e9,
-                                                 benchmark::Counter::kIsRate);
+  state.counters["GFLOP/s"] =
+      benchmark::Counter(static_cast<double>(state.iterations()) * 1e5 * 16 * 32 / 1e9, benchmark::Counter::kIsRate);
 }
 BENCHMARK(limit_fma)->Name("limit/fma");
 #endif
@@ -100,7 +101,10 @@ bool register_all() {
       auto add = [&](const std::string& name, int64_t tokens, int64_t context) {
         benchmark::RegisterBenchmark((head + name + std::to_string(context)).c_str(),
                                      [=](benchmark::State& state) { run(state, config, tokens, context); })
-            ->ArgName("threads")->Arg(1)->Arg(2)->UseRealTime();
+            ->ArgName("threads")
+            ->Arg(1)
+            ->Arg(2)
+            ->UseRealTime();
       };
       for (int64_t context : {512, 4096, 16384, 32768}) add("/decode:", 1, context);
       for (int64_t tokens : {512, 2048}) add("/prefill:", tokens, tokens);

@@ -45,7 +45,8 @@ void fill_row(uint32_t seed, int64_t position, std::span<float> out) {
     state = state * 6364136223846793005u + 1442695040888963407u;
     const uint64_t x = state ^ state >> 29;
     f = (static_cast<float>(x & 0xffff) + static_cast<float>(x >> 16 & 0xffff) + static_cast<float>(x >> 32 & 0xffff) +
-         static_cast<float>(x >> 48) - 131070.0f) / 37837.0f;
+         static_cast<float>(x >> 48) - 131070.0f) /
+        37837.0f;
   }
 }
 
@@ -137,7 +138,13 @@ class World {
     std::barrier line(threads);
     auto body = [&](int thread) {
       TensorRef results[] = {out};
-      KernelContext context{view.node, kernel->prepared.get(), in, results, aligned, thread, threads,
+      KernelContext context{view.node,
+                            kernel->prepared.get(),
+                            in,
+                            results,
+                            aligned,
+                            thread,
+                            threads,
                             {&line, [](void* o) { static_cast<std::barrier<>*>(o)->arrive_and_wait(); }, nullptr,
                              [](void*, Status s) { ADD_FAILURE() << s.message(); }}};
       kernel->run(context);
@@ -179,10 +186,9 @@ class Attention : public testing::TestWithParam<std::tuple<Isa, Case>> {
 };
 
 // Prompts, chunks after a past and single tokens in one batch, then another such step.
-const std::vector<std::vector<World::Part>> kSteps = {
-    {{0, 0, 1}, {1, 0, 300}, {2, 0, 67}, {3, 0, 255}, {4, 0, 24}},
-    {{3, 255, 1}, {0, 1, 1}, {1, 300, 40}, {2, 67, 6}, {4, 24, 290}},
-    {{1, 340, 1}, {4, 314, 1}, {3, 256, 2}, {2, 73, 1}, {0, 2, 1}}};
+const std::vector<std::vector<World::Part>> kSteps = {{{0, 0, 1}, {1, 0, 300}, {2, 0, 67}, {3, 0, 255}, {4, 0, 24}},
+                                                      {{3, 255, 1}, {0, 1, 1}, {1, 300, 40}, {2, 67, 6}, {4, 24, 290}},
+                                                      {{1, 340, 1}, {4, 314, 1}, {3, 256, 2}, {2, 73, 1}, {0, 2, 1}}};
 
 // Tolerance: 2e-5 of the largest magnitude of the result for float32 sums of up to 400 products of order 1; what the
 // cache holds is the same bytes on both sides.
@@ -200,8 +206,8 @@ TEST_P(Attention, agrees_with_the_reference_on_a_ragged_batch) {
     }
     EXPECT_LT(worst, 2e-5f * largest);
   }
-  EXPECT_EQ(0, std::memcmp(mine.k_cache().view().data, reference.k_cache().view().data,
-                           mine.k_cache().view().num_bytes()))
+  EXPECT_EQ(0,
+            std::memcmp(mine.k_cache().view().data, reference.k_cache().view().data, mine.k_cache().view().num_bytes()))
       << "the cache holds other bytes";
 }
 
@@ -241,7 +247,8 @@ TEST_P(Attention, gives_the_same_bits_in_chunks_on_any_threads_and_in_any_batch)
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, Attention, testing::Combine(testing::ValuesIn(available_isas()), testing::ValuesIn(all_cases())),
+INSTANTIATE_TEST_SUITE_P(, Attention,
+                         testing::Combine(testing::ValuesIn(available_isas()), testing::ValuesIn(all_cases())),
                          [](const auto& p) {
                            std::string isa(isa_name(std::get<0>(p.param)));
                            return isa + "_" + std::get<1>(p.param).name;

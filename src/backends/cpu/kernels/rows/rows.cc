@@ -8,10 +8,10 @@ namespace ingot::rows {
 #undef ROWS_KERNELS
 
 const Kernels& kernels_for(Isa isa) {
-#define ROWS_KERNELS(needed, suffix)                    \
-  if (isa >= Isa::needed) {                             \
-    static const Kernels kernels = kernels_##suffix();  \
-    return kernels;                                     \
+#define ROWS_KERNELS(needed, suffix)                   \
+  if (isa >= Isa::needed) {                            \
+    static const Kernels kernels = kernels_##suffix(); \
+    return kernels;                                    \
   }
 #include "backends/cpu/kernels/rows/kernels.def"
 #undef ROWS_KERNELS
