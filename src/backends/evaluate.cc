@@ -56,6 +56,9 @@ Result<std::vector<Tensor>> evaluate_node(const Backend& backend, const Node& no
   for (size_t i = 0; i < types.size(); ++i) {
     const auto shape = types[i].type.concrete();
     if (!shape) {
+      if (!(op_schema(node.op).flags & kOpAllocates))
+        return invalid("[evaluate] {} '{}': the shape of result {} does not follow from its operands ({})",
+                       op_name(node.op), node.name, i, types[i].type.to_string());
       run.refs.push_back({types[i].type.dtype, {}, nullptr});
       continue;
     }

@@ -38,6 +38,26 @@ std::string range_text(int min, int max) {
   return max < 0 ? fmt::format("at least {}", min) : fmt::format("{} to {}", min, max);
 }
 
+Result<void> check_output(const InferContext& c, const Type& type) {
+  if (!type.ranked()) return {};
+  if (type.dims->size() > static_cast<size_t>(limits::kRankMax))
+    return c.fail("result rank {} is over the limit {}", type.dims->size(), limits::kRankMax);
+  bool empty = false;
+  for (const Dim& d : *type.dims) {
+    if (d.is_const() && (d.value() < 0 || d.value() > limits::kTensorElementsMax))
+      return c.fail("result dimension {} is not in [0, {}]", d.value(), limits::kTensorElementsMax);
+    empty |= d.is_const(0);
+  }
+  int64_t elements = 1;
+  for (const Dim& d : *type.dims) {
+    if (empty || !d.is_const()) continue;
+    if (elements > limits::kTensorElementsMax / d.value())
+      return c.fail("result {} has over {} elements", type.to_string(), limits::kTensorElementsMax);
+    elements *= d.value();
+  }
+  return {};
+}
+
 }  // namespace
 
 KnownElements InferContext::elements(int i) const {
@@ -55,7 +75,9 @@ Result<void> infer_node(InferContext& c) {
     if (!c.has_input(i)) return c.fail("input {} is missing", i);
   if (c.num_outputs() < s.outputs_min || (s.outputs_max >= 0 && c.num_outputs() > s.outputs_max))
     return c.fail("has {} outputs, needs {}", c.num_outputs(), range_text(s.outputs_min, s.outputs_max));
-  return s.infer(c);
+  INGOT_TRY(s.infer(c));
+  for (int i = 0; i < c.num_outputs(); ++i) INGOT_TRY(check_output(c, c.output_type(i)));
+  return {};
 }
 
 Result<std::vector<Type>> infer_types(const Graph& graph, const Node& node, int num_outputs) {
@@ -112,6 +134,46 @@ Result<Dims> broadcast(const Dims& a, const Dims& b) {
 Result<int> normalize_axis(int64_t axis, int rank) {
   if (axis < -rank || axis >= rank) return invalid("axis {} is not in [{}, {})", axis, -rank, rank);
   return static_cast<int>(axis < 0 ? axis + rank : axis);
+}
+
+Result<void> require_index(InferContext& c, int i) {
+  if (!c.has_input(i) || c.type(i).dtype == DType::kI64 || c.type(i).dtype == DType::kI32) return {};
+  return c.fail("operand {} is {}, not i64 or i32", i, c.type(i).to_string());
+}
+
+Result<void> require_index_list(InferContext& c, int i) {
+  INGOT_TRY(require_index(c, i));
+  if (!c.has_input(i) || !c.ranked(i)) return {};
+  if (c.rank(i) > 1) return c.fail("operand {} is {}, not a list", i, c.type(i).to_string());
+  if (c.rank(i) == 1 && c.dims(i)[0].is_const() && c.dims(i)[0].value() > static_cast<int64_t>(kKnownElementsMax))
+    return c.fail("operand {} has {} elements, the limit is {}", i, c.dims(i)[0].value(), kKnownElementsMax);
+  return {};
+}
+
+Result<void> require_dtype(InferContext& c, int i, DType dtype) {
+  if (!c.has_input(i) || c.type(i).dtype == dtype) return {};
+  return c.fail("operand {} is {}, not {}", i, c.type(i).to_string(), dtype_name(dtype));
+}
+
+Result<void> require_elements(InferContext& c, int i, int64_t count) {
+  if (!c.has_input(i) || !c.ranked(i)) return {};
+  const auto shape = c.type(i).concrete();
+  if (shape && shape->num_elements() != count)
+    return c.fail("operand {} is {}, needs {} elements", i, c.type(i).to_string(), count);
+  return {};
+}
+
+Result<void> require_broadcasts_to(InferContext& c, int i, const Dims& to) {
+  if (!c.has_input(i) || !c.ranked(i)) return {};
+  const Dims& from = c.dims(i);
+  bool fits = from.size() <= to.size();
+  for (size_t k = 1; fits && k <= from.size(); ++k) {
+    const Dim &d = from[from.size() - k], &wanted = to[to.size() - k];
+    fits = d.is_const(1) || !d.is_const() || !wanted.is_const() || d == wanted;
+  }
+  if (fits) return {};
+  return c.fail("operand {} ({}) does not broadcast to {}", i, c.type(i).to_string(),
+                Type::of(c.type(i).dtype, to).to_string());
 }
 
 Result<void> infer_same(InferContext& c) {

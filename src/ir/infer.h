@@ -42,6 +42,7 @@ class InferContext {
   KnownElements elements(int i) const;
   const Tensor* constant(int i) const { return has_input(i) ? inputs_[static_cast<size_t>(i)].constant : nullptr; }
 
+  const Type& output_type(int i) const { return outputs_[static_cast<size_t>(i)].type; }
   void set(int i, Type type) { outputs_[static_cast<size_t>(i)].type = std::move(type); }
   void set(int i, DType dtype, Dims dims) { set(i, Type::of(dtype, std::move(dims))); }
   void set_unranked(int i, DType dtype) { set(i, Type{dtype, std::nullopt}); }
@@ -62,7 +63,8 @@ class InferContext {
   std::span<InferredValue> outputs_;
 };
 
-// Runs the op's inference, after checking operand and output counts against the schema.
+// Runs the op's inference, after checking operand and output counts against the schema. Outputs are then sane:
+// rank and concrete element counts within the limits, no dimension negative.
 Result<void> infer_node(InferContext& context);
 // The output types of a node about to join `graph`.
 Result<std::vector<Type>> infer_types(const Graph& graph, const Node& node, int num_outputs);
@@ -75,8 +77,17 @@ Result<Dims> broadcast(const Dims& a, const Dims& b);
 // A possibly negative axis as [0, rank). Errors: kInvalidArgument.
 Result<int> normalize_axis(int64_t axis, int rank);
 
+// Checks of an operand, which may be missing. Errors: kInvalidArgument, in the node's name.
+Result<void> require_index(InferContext&, int i);       // i32 or i64: what kernels read indices and sizes as
+Result<void> require_index_list(InferContext&, int i);  // the same, rank 0 or 1, up to kKnownElementsMax elements
+Result<void> require_dtype(InferContext&, int i, DType dtype);
+Result<void> require_elements(InferContext&, int i, int64_t count);
+// Operand i broadcasts to `to` without enlarging it.
+Result<void> require_broadcasts_to(InferContext&, int i, const Dims& to);
+
 // The inference functions, one per distinct behavior.
 Result<void> infer_same(InferContext&);        // output 0 has input 0's type
+Result<void> infer_same_axis(InferContext&);   // infer_same of an op with an axis, -1 if not given
 Result<void> infer_identity(InferContext&);    // infer_same, elements too
 Result<void> infer_arithmetic(InferContext&);  // broadcast, elements too
 Result<void> infer_reshape(InferContext&);
@@ -91,6 +102,8 @@ Result<void> infer_compare(InferContext&);
 Result<void> infer_not(InferContext&);
 Result<void> infer_is(InferContext&);
 Result<void> infer_where(InferContext&);
+Result<void> infer_clip(InferContext&);
+Result<void> infer_prelu(InferContext&);
 Result<void> infer_cast(InferContext&);
 Result<void> infer_flatten(InferContext&);
 Result<void> infer_squeeze(InferContext&);
@@ -106,6 +119,8 @@ Result<void> infer_gather_nd(InferContext&);
 Result<void> infer_depth_to_space(InferContext&);
 Result<void> infer_space_to_depth(InferContext&);
 Result<void> infer_compress(InferContext&);
+Result<void> infer_scatter(InferContext&);
+Result<void> infer_trilu(InferContext&);
 Result<void> infer_shape(InferContext&);
 Result<void> infer_size(InferContext&);
 Result<void> infer_constant_of_shape(InferContext&);

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "ir/graph.h"
 #include "ir/infer.h"
 
@@ -64,6 +66,127 @@ TEST(Infer, follows_shapes_with_symbols) {
   auto worse = g.add(Op::kMatMul, {*z, *z}, {}, "worse");
   ASSERT_FALSE(worse);
   EXPECT_NE(worse.error().message().find("worse"), std::string::npos);
+}
+
+// What inference says against an op over operands of these types; empty if it has nothing against it.
+std::string refusal(Op op, const std::vector<Type>& operands, Attributes attributes = {}, int num_outputs = 1) {
+  Graph g;
+  Node n{.op = op, .name = "n", .attributes = std::move(attributes)};
+  for (const Type& t : operands) n.inputs.push_back(g.add_input("", t));
+  const auto types = infer_types(g, n, num_outputs);
+  return types ? "" : types.error().message();
+}
+Type f32(Dims dims) { return Type::of(DType::kF32, std::move(dims)); }
+Type i64(Dims dims) { return Type::of(DType::kI64, std::move(dims)); }
+
+TEST(Infer, takes_indices_and_sizes_only_as_i64_or_i32) {
+  const Type x = f32({2, 3}), bytes = Type::of(DType::kI8, {1});
+  for (Op op : {Op::kReduceSum, Op::kReshape, Op::kExpand, Op::kTile, Op::kPad, Op::kGather, Op::kGatherND, Op::kSplit,
+                Op::kSqueeze, Op::kUnsqueeze, Op::kTrilu})
+    EXPECT_NE(refusal(op, {x, bytes}).find("not i64 or i32"), std::string::npos) << op_name(op);
+  EXPECT_NE(refusal(Op::kTopK, {x, bytes}, {}, 2), "");
+  EXPECT_NE(refusal(Op::kConstantOfShape, {bytes}), "");
+  for (size_t i = 1; i < 5; ++i) {
+    std::vector<Type> operands(5, i64({1}));
+    operands[0] = x;
+    EXPECT_EQ(refusal(Op::kSlice, operands), "");
+    operands[i] = bytes;
+    EXPECT_NE(refusal(Op::kSlice, operands), "") << i;
+  }
+  for (Op op : {Op::kGatherElements, Op::kScatterElements, Op::kScatterND}) {
+    std::vector<Type> operands{x, Type::of(DType::kI16, {2, 3}), x};
+    if (op == Op::kGatherElements) operands.pop_back();
+    EXPECT_NE(refusal(op, operands), "") << op_name(op);
+    operands[1] = i64({2, 3});
+    EXPECT_EQ(refusal(op, operands), "") << op_name(op);
+  }
+  EXPECT_EQ(refusal(Op::kReduceSum, {x, i64({1})}), "");
+  EXPECT_NE(refusal(Op::kReduceSum, {x, i64({1, 1})}), "");
+  EXPECT_NE(refusal(Op::kReduceSum, {f32({}), i64({2000})}), "");
+}
+
+TEST(Infer, checks_the_axis_of_every_op_that_has_one) {
+  const Type x = f32({2, 3});
+  for (Op op : {Op::kSoftmax, Op::kLogSoftmax, Op::kHardmax}) {
+    EXPECT_EQ(refusal(op, {x}, {{"axis", int64_t{-2}}}), "");
+    EXPECT_NE(refusal(op, {x}, {{"axis", int64_t{2}}}), "") << op_name(op);
+    EXPECT_NE(refusal(op, {f32({})}), "") << op_name(op);
+  }
+  for (Op op : {Op::kLayerNormalization, Op::kRMSNormalization})
+    EXPECT_NE(refusal(op, {x, f32({3})}, {{"axis", int64_t{99}}}), "") << op_name(op);
+  EXPECT_NE(refusal(Op::kScatterElements, {x, i64({2, 3}), x}, {{"axis", int64_t{-3}}}), "");
+  EXPECT_NE(refusal(Op::kGatherElements, {x, i64({2, 3})}, {{"axis", int64_t{2}}}), "");
+}
+
+TEST(Infer, wants_operands_that_broadcast_into_the_input) {
+  const Type x = f32({2, 3});
+  for (Op op : {Op::kLayerNormalization, Op::kRMSNormalization}) {
+    EXPECT_EQ(refusal(op, {x, f32({3})}), "") << op_name(op);
+    EXPECT_EQ(refusal(op, {x, f32({1})}), "") << op_name(op);
+    EXPECT_NE(refusal(op, {x, f32({4})}), "") << op_name(op);
+    EXPECT_NE(refusal(op, {x, f32({1, 3})}), "") << op_name(op);
+  }
+  EXPECT_NE(refusal(Op::kLayerNormalization, {x, f32({3}), f32({2, 2, 3})}), "");
+  EXPECT_EQ(refusal(Op::kPRelu, {x, f32({2, 1})}), "");
+  EXPECT_NE(refusal(Op::kPRelu, {x, f32({1, 1, 1})}), "");
+  EXPECT_NE(refusal(Op::kPRelu, {x, f32({2})}), "");
+}
+
+TEST(Infer, wants_secondary_operands_of_the_right_type_and_size) {
+  const Type x = f32({2, 3}), half = Type::of(DType::kF16, {}), halves = Type::of(DType::kF16, {2, 3});
+  const Type image = f32({1, 2, 4, 4}), weight = f32({2, 2, 1, 1});
+  EXPECT_EQ(refusal(Op::kConv, {image, weight, f32({2})}), "");
+  EXPECT_NE(refusal(Op::kConv, {image, weight, Type::of(DType::kI8, {2})}), "");
+  EXPECT_NE(refusal(Op::kConvTranspose, {image, weight, Type::of(DType::kI8, {2})}), "");
+  EXPECT_EQ(refusal(Op::kFusedConv, {image, weight, f32({2}), image}), "");
+  EXPECT_NE(refusal(Op::kFusedConv, {image, weight, f32({2}), Type::of(DType::kF16, {1, 2, 4, 4})}), "");
+  EXPECT_NE(refusal(Op::kFusedConv, {image, weight, f32({2}), f32({1, 2, 4, 1})}), "");
+  EXPECT_NE(refusal(Op::kScatterElements, {x, i64({2, 3}), halves}), "");
+  EXPECT_NE(refusal(Op::kScatterND, {x, i64({2, 1}), halves}), "");
+  EXPECT_NE(refusal(Op::kPad, {x, i64({4}), half}), "");
+  EXPECT_EQ(refusal(Op::kClip, {x, f32({}), f32({})}), "");
+  EXPECT_NE(refusal(Op::kClip, {x, half, f32({})}), "");
+  EXPECT_NE(refusal(Op::kClip, {x, f32({}), f32({0})}), "");
+  EXPECT_NE(refusal(Op::kPRelu, {x, half}), "");
+  EXPECT_NE(refusal(Op::kGemm, {f32({2, 3}), f32({3, 2}), half}), "");
+  EXPECT_NE(refusal(Op::kFusedMatMul, {f32({2, 3}), f32({3, 2}), half}), "");
+  EXPECT_NE(refusal(Op::kFusedMatMul, {f32({2, 3}), f32({3, 2}), f32({3})}), "");
+  EXPECT_EQ(refusal(Op::kOneHot, {i64({2}), i64({}), f32({2})}), "");
+  EXPECT_NE(refusal(Op::kOneHot, {i64({2}), i64({}), f32({1})}), "");
+  for (Op op : {Op::kMin, Op::kMax, Op::kSum, Op::kMean, Op::kConcat, Op::kEinsum})
+    EXPECT_NE(refusal(op, {x, halves}, {{"equation", std::string("ij,ij->ij")}}), "") << op_name(op);
+  EXPECT_NE(refusal(Op::kWhere, {Type::of(DType::kBool, {}), x, half}), "");
+}
+
+TEST(Infer, refuses_shapes_over_the_limits) {
+  const auto shaped = [](std::vector<int64_t> dims) {
+    Graph g;
+    Tensor t = Tensor::allocate(DType::kI64, Shape{static_cast<int64_t>(dims.size())});
+    std::copy(dims.begin(), dims.end(), t.mutable_as<int64_t>());
+    auto v = g.add(Op::kConstantOfShape, {g.add_constant("shape", std::move(t))}, {}, "n");
+    return v ? "" : v.error().message();
+  };
+  EXPECT_EQ(shaped({1 << 20, 1 << 20}), "");
+  EXPECT_EQ(shaped({1 << 20, 0, 1 << 20, 1 << 20}), "");
+  EXPECT_NE(shaped({1 << 30, 1 << 30}), "");
+  EXPECT_NE(shaped({int64_t{1} << 32, int64_t{1} << 32}), "");
+  EXPECT_NE(shaped({-1}), "");
+  EXPECT_NE(refusal(Op::kMul, {f32({int64_t{1} << 40, 1}), f32({1, int64_t{1} << 40})}), "");
+  EXPECT_NE(refusal(Op::kGatherElements, {f32({1}), i64({int64_t{1} << 50})}), "");
+}
+
+TEST(Infer, refuses_an_axis_that_a_slice_names_twice) {
+  for (int64_t second : {1, -2, 0}) {
+    Graph g;
+    const auto list = [&](std::vector<int64_t> values) {
+      Tensor t = Tensor::allocate(DType::kI64, Shape{2});
+      std::copy(values.begin(), values.end(), t.mutable_as<int64_t>());
+      return g.add_constant("", std::move(t));
+    };
+    const ValueId x = g.add_input("x", f32({4, 4}));
+    const auto y = g.add(Op::kSlice, {x, list({1, 1}), list({3, 3}), list({0, second})}, {}, "n");
+    EXPECT_EQ(y.has_value(), second == 1) << second;
+  }
 }
 
 TEST(Graph, sorts_what_was_appended_late_and_finds_cycles) {

@@ -16,10 +16,11 @@ enum class Op : uint16_t {
 #undef OP
 };
 
-inline constexpr int kOpView = 1;      // output 0 is input 0's bytes under another shape
-inline constexpr int kOpControl = 2;   // runs subgraphs
-inline constexpr int kOpStateful = 4;  // writes a state operand
-inline constexpr int kOpRandom = 8;    // not a pure function: never folded or merged
+inline constexpr int kOpView = 1;        // output 0 is input 0's bytes under another shape
+inline constexpr int kOpControl = 2;     // runs subgraphs
+inline constexpr int kOpStateful = 4;    // writes a state operand
+inline constexpr int kOpRandom = 8;      // not a pure function: never folded or merged
+inline constexpr int kOpAllocates = 16;  // its kernel gives output 0 shape and memory; all others need them known
 
 struct OpSchema {
   std::string_view name;

@@ -39,6 +39,7 @@ bool simplify_pow(const Matcher& m, const Graph& g, Node& n) {
 bool join_gate(const Matcher& m, Node& n) {
   if (n.op != Op::kMul) return false;
   for (size_t i : {0, 1}) {
+    if (!m.same_shape(n.inputs[i], n.outputs[0])) continue;
     const ValueId x = n.inputs[i], gate = n.inputs[1 - i];
     const Node* sigmoid = m.absorbed(gate, Op::kSigmoid);
     const Node* hard = m.absorbed(gate, Op::kHardSigmoid);
@@ -87,6 +88,7 @@ bool join_hard_swish(const Matcher& m, Node& n) {
     for (size_t i : {0, 1})
       if (relu6_of(product->inputs[i]) == product->inputs[1 - i]) {
         const ValueId x = product->inputs[1 - i];
+        if (!m.same_shape(x, n.outputs[0])) continue;
         n.op = Op::kHardSwish;
         n.inputs = {x};
         return true;
@@ -98,6 +100,7 @@ bool join_hard_swish(const Matcher& m, Node& n) {
     const Node* scaled = m.absorbed(n.inputs[i], Op::kDiv);
     if (!scaled) scaled = m.absorbed(n.inputs[i], Op::kMul);
     if (!scaled || !six(*scaled, &rest) || relu6_of(rest) != n.inputs[1 - i]) continue;
+    if (!m.same_shape(n.inputs[1 - i], n.outputs[0])) continue;
     const ValueId x = n.inputs[1 - i];
     n.op = Op::kHardSwish;
     n.inputs = {x};

@@ -105,6 +105,7 @@ bool fuse_at(const Matcher& m, Node& n) {
   if (f.values.size() != 2 || !near(f.constant, 0.5)) return false;
   for (size_t i : {0, 1}) {
     const ValueId x = f.values[i], gate = f.values[1 - i];
+    if (!m.same_shape(x, n.outputs[0])) continue;  // constants of a higher rank would widen the result
     const ValueId erf = one_plus(m, gate, Op::kErf), tanh = one_plus(m, gate, Op::kTanh);
     const bool exact = erf != kNoValue && is_scaled_x(m, erf, x);
     if (!exact && !(tanh != kNoValue && is_tanh_argument(m, tanh, x))) continue;

@@ -130,6 +130,35 @@ TEST(FuseLayerNorm, leaves_another_reduction) {
   EXPECT_FALSE(after(fuse_layer_norm, text).starts_with("y=Layer"));
 }
 
+// Constants of a higher rank than x widen the result: Gelu(x), Swish(x) and HardSwish(x) would not.
+TEST(Fusion, keeps_patterns_whose_result_is_wider_than_their_input) {
+  EXPECT_EQ(after(fuse_gelu, R"(graph "g" {
+  input %x: f32[b,8]
+  const %r: f32[] = [1.4142135]
+  const %one: f32[] = [1]
+  const %half: f32[1,1,1] = [0.5]
+  %a: f32[b,8] = Div(%x, %r)
+  %e: f32[b,8] = Erf(%a)
+  %s: f32[b,8] = Add(%e, %one)
+  %m: f32[b,8] = Mul(%x, %s)
+  %y: f32[1,b,8] = Mul(%m, %half)
+  output %y
+})"),
+            "a=Div(x,r) e=Erf(a) s=Add(e,one) m=Mul(x,s) y=Mul(m,half) ");
+  EXPECT_EQ(after(canonicalize, R"(graph "g" {
+  input %x: f32[b,8]
+  const %three: f32[1,1,1] = [3]
+  const %zero: f32[] = [0]
+  const %six: f32[] = [6]
+  %a: f32[1,b,8] = Add(%x, %three)
+  %c: f32[1,b,8] = Clip(%a, %zero, %six)
+  %d: f32[1,b,8] = Div(%c, %six)
+  %y: f32[1,b,8] = Mul(%x, %d)
+  output %y
+})"),
+            "a=Add(x,three) c=Clip(a,zero,six) d=Div(c,six) y=Mul(x,d) ");
+}
+
 TEST(FuseGelu, finds_erf_and_tanh_forms) {
   EXPECT_EQ(after(fuse_gelu, R"(graph "g" {
   input %x: f32[4]

@@ -29,6 +29,19 @@ void collect_unknown(const pb::GraphDef& graph, std::map<std::string, std::vecto
   }
 }
 
+// Before anything walks the graphs: how many nodes they have together, and how deep they are nested.
+Result<void> check_size(const pb::GraphDef& graph, int depth, int64_t& nodes) {
+  if (depth > limits::kSubgraphDepthMax)
+    return invalid("[onnx] graph '{}' is nested deeper than the limit {}", graph.name().substr(0, 200),
+                   limits::kSubgraphDepthMax);
+  nodes += graph.node_size();
+  if (nodes > limits::kGraphNodesMax) return invalid("[onnx] the model has more than {} nodes", limits::kGraphNodesMax);
+  for (const auto& n : graph.node())
+    for (const auto& a : n.attribute())
+      if (a.type() == pb::AttributeDef::GRAPH) INGOT_TRY(check_size(a.g(), depth + 1, nodes));
+  return {};
+}
+
 Result<void> check_operators(const pb::Model& model) {
   std::map<std::string, std::vector<std::string>> unknown;
   collect_unknown(model.graph(), unknown);
@@ -67,7 +80,11 @@ Result<Graph> import(std::span<const std::byte> bytes, const std::string& folder
   auto model = std::make_shared<pb::Model>();
   if (!model->ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return error(Code::kDataLoss, "[onnx] the file is not a complete protobuf message: damaged, or not an ONNX model");
-  if (model->has_graph()) INGOT_TRY(check_operators(*model));
+  int64_t nodes = 0;
+  if (model->has_graph()) {
+    INGOT_TRY(check_size(model->graph(), 0, nodes));
+    INGOT_TRY(check_operators(*model));
+  }
   onnx::ModelContext context{.opset = INGOT_TRY(check_header(*model)), .tensors = onnx::TensorReader(model, folder)};
   return onnx::GraphBuilder(context).build(model->graph());
 }

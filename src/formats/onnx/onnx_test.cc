@@ -145,6 +145,46 @@ TEST(OnnxImport, closes_the_branches_of_if) {
   EXPECT_EQ(g->value(last.outputs[0]).type.to_string(), "f32[n]");
 }
 
+TEST(OnnxImport, refuses_axes_that_are_bytes) {
+  ModelMaker m(13);
+  m.input("x", {"2", "3"});
+  pb::TensorDef& axes = *m.graph().add_initializer();
+  axes.set_name("axes");
+  axes.set_data_type(3);  // i8: eight of them would be read as one index
+  axes.add_dims(8);
+  axes.set_raw_data(std::string(8, '\x7f'));
+  m.node("ReduceSum", {"x", "axes"}, {"y"});
+  m.output("y");
+  EXPECT_NE(m.error().find("not i64 or i32"), std::string::npos) << m.error();
+}
+
+TEST(OnnxImport, limits_the_depth_of_nested_graphs) {
+  const auto nested = [](int depth) {
+    ModelMaker m(16);
+    m.input("x", {"n"});
+    m.input("k", {}, 9);
+    pb::GraphDef* g = &m.graph();
+    for (int i = 0; i < depth; ++i) {
+      pb::NodeDef& n = m.node("If", {"k"}, {"y"}, g);
+      m.output("y", g);
+      pb::GraphDef* inner = nullptr;
+      for (const char* name : {"then_branch", "else_branch"}) {
+        auto* a = n.add_attribute();
+        a->set_name(name);
+        a->set_type(pb::AttributeDef::GRAPH);
+        inner = a->mutable_g();
+        if (name[0] == 't') m.node("Relu", {"x"}, {"y"}, inner), m.output("y", inner);
+      }
+      g = inner;
+    }
+    m.node("Neg", {"x"}, {"y"}, g);
+    m.output("y", g);
+    return m.error();
+  };
+  EXPECT_EQ(nested(8), "");
+  EXPECT_NE(nested(40), "");
+}
+
 TEST(OnnxImport, lists_every_operator_that_is_not_built) {
   ModelMaker m(13);
   m.input("x", {"2"});

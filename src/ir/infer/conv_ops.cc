@@ -34,6 +34,7 @@ Result<void> infer_conv(InferContext& c) {
   const DType dtype = integer ? DType::kI32 : c.type(0).dtype;
   if (!integer && c.type(1).dtype != dtype)
     return c.fail("input is {}, weight {}", c.type(0).to_string(), c.type(1).to_string());
+  for (int i : {2, 3}) INGOT_TRY(require_dtype(c, i, integer ? c.type(i - 2).dtype : dtype));
   if (!c.ranked(0) || !c.ranked(1)) return c.set_unranked(0, dtype), Result<void>{};
   if (c.rank(0) < 3 || c.rank(1) != c.rank(0))
     return c.fail("input {} and weight {} do not fit", c.type(0).to_string(), c.type(1).to_string());
@@ -47,6 +48,10 @@ Result<void> infer_conv(InferContext& c) {
   if (!integer && c.has_input(2) && c.ranked(2) &&
       !(c.rank(2) == 1 && (c.dims(2)[0] == out_channels || !c.dims(2)[0].is_const())))
     return c.fail("bias {} does not match weight {}", c.type(2).to_string(), c.type(1).to_string());
+  if (integer) INGOT_TRY(require_elements(c, 2, 1));
+  if (const auto zero = integer && c.has_input(3) ? c.type(3).concrete() : std::nullopt;
+      zero && zero->num_elements() != 1 && out_channels.is_const())
+    INGOT_TRY(require_elements(c, 3, out_channels.value()));
   auto kernel = weight_kernel(c);
   if (!kernel) {
     Dims out(static_cast<size_t>(c.rank(0)), Dim::unknown());
@@ -56,13 +61,23 @@ Result<void> infer_conv(InferContext& c) {
   }
   auto w = parse_window(c.attributes(), c.rank(0) - 2, std::move(*kernel));
   if (!w) return c.fail("{}", w.error().message());
-  c.set(0, dtype, INGOT_TRY(window_output(c, *w, {c.dims(0)[0], out_channels})));
+  Dims out = INGOT_TRY(window_output(c, *w, {c.dims(0)[0], out_channels}));
+  if (c.node().op == Op::kFusedConv && c.has_input(3) && c.ranked(3)) {
+    bool same = c.dims(3).size() == out.size();
+    for (size_t i = 0; same && i < out.size(); ++i)
+      same = !c.dims(3)[i].is_const() || !out[i].is_const() || c.dims(3)[i] == out[i];
+    if (!same)
+      return c.fail("residual {} is not of the result's shape {}", c.type(3).to_string(),
+                    Type::of(dtype, out).to_string());
+  }
+  c.set(0, dtype, std::move(out));
   return {};
 }
 
 Result<void> infer_conv_transpose(InferContext& c) {
   const DType dtype = c.type(0).dtype;
   if (c.type(1).dtype != dtype) return c.fail("input is {}, weight {}", c.type(0).to_string(), c.type(1).to_string());
+  INGOT_TRY(require_dtype(c, 2, dtype));
   if (!c.ranked(0) || !c.ranked(1)) return c.set_unranked(0, dtype), Result<void>{};
   if (c.rank(0) < 3 || c.rank(1) != c.rank(0))
     return c.fail("input {} and weight {} do not fit", c.type(0).to_string(), c.type(1).to_string());
@@ -108,6 +123,7 @@ Result<void> infer_pool(InferContext& c) {
     if (c.num_outputs() > 1) c.set_unranked(1, DType::kI64);
     return {};
   }
+  if (c.rank(0) < 3) return c.fail("{} has no spatial dimension", c.type(0).to_string());
   auto w = parse_window(c.attributes(), c.rank(0) - 2, {});
   if (!w) return c.fail("{}", w.error().message());
   Dims out = INGOT_TRY(window_output(c, *w, {c.dims(0)[0], c.dims(0)[1]}));
@@ -169,6 +185,8 @@ Result<void> resize_to_sizes(const InferContext& c, const Dims& sizes, const std
 // Operands: x, roi?, scales?, sizes?; exactly one of the last two.
 Result<void> infer_resize(InferContext& c) {
   const DType dtype = c.type(0).dtype;
+  INGOT_TRY(require_dtype(c, 2, DType::kF32));
+  INGOT_TRY(require_index_list(c, 3));
   if (!c.ranked(0)) return c.set_unranked(0, dtype), Result<void>{};
   Dims out = c.dims(0);
   std::vector<size_t> axes;
@@ -200,6 +218,9 @@ Result<void> infer_resize(InferContext& c) {
   } else {
     for (size_t a : axes) out[a] = Dim::unknown();
   }
+  for (size_t i = 0; i < out.size(); ++i)
+    if (c.dims(0)[i].is_const(0) && out[i].is_const() && !out[i].is_const(0))
+      return c.fail("axis {} of {} is empty", i, c.type(0).to_string());
   c.set(0, dtype, std::move(out));
   return {};
 }

@@ -131,6 +131,20 @@ Result<void> infer_where(InferContext& c) {
   return {};
 }
 
+Result<void> infer_clip(InferContext& c) {
+  for (int i : {1, 2}) {
+    INGOT_TRY(require_dtype(c, i, c.type(0).dtype));
+    INGOT_TRY(require_elements(c, i, 1));
+  }
+  return infer_same(c);
+}
+
+Result<void> infer_prelu(InferContext& c) {
+  INGOT_TRY(require_dtype(c, 1, c.type(0).dtype));
+  if (c.ranked(0)) INGOT_TRY(require_broadcasts_to(c, 1, c.dims(0)));
+  return infer_same(c);
+}
+
 Result<void> infer_cast(InferContext& c) {
   const auto to = dtype_from_name(c.attributes().get_string("to"));
   if (!to) return c.fail("'{}' is not an element type", c.attributes().get_string("to"));

@@ -1,4 +1,4 @@
-// Inference of indexed access and selection: GatherElements, GatherND, Compress, TopK.
+// Inference of indexed access and selection: GatherElements, GatherND, Scatter…, Compress, Trilu, TopK.
 #include <algorithm>
 
 #include "ir/infer.h"
@@ -6,14 +6,35 @@
 namespace ingot {
 
 Result<void> infer_gather_elements(InferContext& c) {
+  INGOT_TRY(require_index(c, 1));
   if (c.ranked(0) && c.ranked(1) && c.rank(0) != c.rank(1))
     return c.fail("data {} and indices {} differ in rank", c.type(0).to_string(), c.type(1).to_string());
+  if (c.ranked(0))
+    if (auto axis = normalize_axis(c.attributes().get_int("axis"), c.rank(0)); !axis)
+      return c.fail("{}", axis.error().message());
   c.set(0, Type{c.type(0).dtype, c.type(1).dims});
   return {};
 }
 
+// ScatterElements and ScatterND; kernels check how indices and updates fit the data.
+Result<void> infer_scatter(InferContext& c) {
+  INGOT_TRY(require_index(c, 1));
+  INGOT_TRY(require_dtype(c, 2, c.type(0).dtype));
+  if (c.node().op == Op::kScatterElements && c.ranked(0))
+    if (auto axis = normalize_axis(c.attributes().get_int("axis"), c.rank(0)); !axis)
+      return c.fail("{}", axis.error().message());
+  return infer_same(c);
+}
+
+Result<void> infer_trilu(InferContext& c) {
+  INGOT_TRY(require_index_list(c, 1));
+  INGOT_TRY(require_elements(c, 1, 1));
+  return infer_same(c);
+}
+
 Result<void> infer_gather_nd(InferContext& c) {
   const DType dtype = c.type(0).dtype;
+  INGOT_TRY(require_index(c, 1));
   if (!c.ranked(0) || !c.ranked(1)) return c.set_unranked(0, dtype), Result<void>{};
   const int64_t batch = c.attributes().get_int("batch_dims");
   if (c.rank(0) < 1 || c.rank(1) < 1 || batch < 0 || batch >= c.rank(1) || batch >= c.rank(0))
@@ -45,6 +66,7 @@ Result<void> infer_compress(InferContext& c) {
 
 Result<void> infer_top_k(InferContext& c) {
   const DType dtype = c.type(0).dtype;
+  INGOT_TRY(require_index_list(c, 1));
   if (!c.ranked(0)) return c.set_unranked(0, dtype), c.set_unranked(1, DType::kI64), Result<void>{};
   auto axis = normalize_axis(c.attributes().get_int("axis", -1), c.rank(0));
   if (!axis) return c.fail("{}", axis.error().message());

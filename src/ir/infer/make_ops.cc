@@ -47,6 +47,7 @@ Result<void> infer_size(InferContext& c) {
 }
 
 Result<void> infer_constant_of_shape(InferContext& c) {
+  INGOT_TRY(require_index_list(c, 0));
   const Attribute* a = c.attributes().find("value");
   const Tensor* value = a ? std::get_if<Tensor>(a) : nullptr;
   if (a && (!value || value->shape().num_elements() != 1)) return c.fail("value is not a tensor of one element");
@@ -103,6 +104,7 @@ Result<void> infer_range(InferContext& c) {
 
 Result<void> infer_one_hot(InferContext& c) {
   const DType dtype = c.type(2).dtype;
+  INGOT_TRY(require_elements(c, 2, 2));
   if (!c.ranked(0)) return c.set_unranked(0, dtype), Result<void>{};
   auto axis = normalize_axis(c.attributes().get_int("axis", -1), c.rank(0) + 1);
   if (!axis) return c.fail("{}", axis.error().message());

@@ -103,7 +103,9 @@ Result<void> infer_concat(InferContext& c) {
 }
 
 Result<void> infer_slice(InferContext& c) {
+  for (int i = 1; i < 5; ++i) INGOT_TRY(require_index_list(c, i));
   if (!c.ranked(0)) return unranked(c);
+  if (c.rank(0) < 1) return c.fail("the input is a scalar");
   const size_t rank = static_cast<size_t>(c.rank(0));
   Dims out = c.dims(0);
   const auto starts = c.elements(1), ends = c.elements(2), axes = c.elements(3), steps = c.elements(4);
@@ -111,6 +113,9 @@ Result<void> infer_slice(InferContext& c) {
   if (count > rank) return c.fail("{} starts for {}", count, c.type(0).to_string());
   if ((ends && ends->size() != count) || (axes && axes->size() != count) || (steps && steps->size() != count))
     return c.fail("starts, ends, axes and steps have different lengths");
+  for (int i = 1; i < 5 && (starts || ends || axes); ++i)
+    INGOT_TRY(require_elements(c, i, static_cast<int64_t>(count)));
+  uint32_t seen = 0;
   for (size_t i = 0; i < count; ++i) {
     if (c.has_input(3) && (!axes || !(*axes)[i].is_const())) {
       out.assign(rank, Dim::unknown());
@@ -118,6 +123,8 @@ Result<void> infer_slice(InferContext& c) {
     }
     auto axis = normalize_axis(axes ? (*axes)[i].value() : static_cast<int64_t>(i), c.rank(0));
     if (!axis) return c.fail("{}", axis.error().message());
+    if (seen & (1u << *axis)) return c.fail("axis {} is given twice", *axis);
+    seen |= 1u << *axis;
     Dim& d = out[static_cast<size_t>(*axis)];
     if (!starts || !ends || (c.has_input(4) && (!steps || !(*steps)[i].is_const()))) {
       d = Dim::unknown();
@@ -152,6 +159,7 @@ Result<void> infer_transpose(InferContext& c) {
 }
 
 Result<void> infer_expand(InferContext& c) {
+  INGOT_TRY(require_index_list(c, 1));
   const auto shape = c.elements(1);
   if (!c.ranked(0)) return unranked(c);
   Dims wanted;
@@ -179,6 +187,7 @@ Result<void> infer_expand(InferContext& c) {
 }
 
 Result<void> infer_tile(InferContext& c) {
+  INGOT_TRY(require_index_list(c, 1));
   if (!c.ranked(0)) return unranked(c);
   const auto repeats = c.elements(1);
   Dims out = c.dims(0);
@@ -194,6 +203,9 @@ Result<void> infer_tile(InferContext& c) {
 }
 
 Result<void> infer_pad(InferContext& c) {
+  INGOT_TRY(require_index_list(c, 1));
+  INGOT_TRY(require_dtype(c, 2, c.type(0).dtype));
+  INGOT_TRY(require_index_list(c, 3));
   if (!c.ranked(0)) return unranked(c);
   const std::string mode = c.attributes().get_string("mode", "constant");
   if (mode != "constant" && mode != "reflect" && mode != "edge" && mode != "wrap")
@@ -209,6 +221,8 @@ Result<void> infer_pad(InferContext& c) {
       if (axes && !(*axes)[i].is_const()) return c.fail("axes are not constant");
       auto axis = normalize_axis(axes ? (*axes)[i].value() : static_cast<int64_t>(i), c.rank(0));
       if (!axis) return c.fail("{}", axis.error().message());
+      for (const Dim& p : {(*pads)[i], (*pads)[n + i]})
+        if (p.is_const() && (p.value() > kDimMax || p.value() < -kDimMax)) return c.fail("pad {}", p.value());
       Dim& d = out[static_cast<size_t>(*axis)];
       d = d + (*pads)[i] + (*pads)[n + i];
       if (d.is_const() && d.value() < 0) return c.fail("pads leave {} of axis {}", d.value(), *axis);

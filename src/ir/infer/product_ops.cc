@@ -9,6 +9,7 @@ namespace ingot {
 Result<void> infer_gemm(InferContext& c) {
   const DType dtype = c.type(0).dtype;
   if (c.type(1).dtype != dtype) return c.fail("operands are {} and {}", c.type(0).to_string(), c.type(1).to_string());
+  INGOT_TRY(require_dtype(c, 2, dtype));
   if (!c.ranked(0) || !c.ranked(1)) return c.set(0, dtype, {Dim::unknown(), Dim::unknown()}), Result<void>{};
   if (c.rank(0) != 2 || c.rank(1) != 2)
     return c.fail("operands {} and {} are not matrices", c.type(0).to_string(), c.type(1).to_string());
@@ -48,6 +49,11 @@ Result<Dims> matmul_dims(const InferContext& c, Dims a, Dims b) {
 }  // namespace
 
 Result<void> infer_matmul_integer(InferContext& c) {
+  for (int i : {2, 3}) {
+    INGOT_TRY(require_dtype(c, i, c.type(i - 2).dtype));
+    if (const auto zero = c.has_input(i) ? c.type(i).concrete() : std::nullopt; zero && zero->num_elements() == 0)
+      return c.fail("zero point {} is empty", c.type(i).to_string());
+  }
   if (!c.ranked(0) || !c.ranked(1)) return c.set_unranked(0, DType::kI32), Result<void>{};
   c.set(0, DType::kI32, INGOT_TRY(matmul_dims(c, c.dims(0), c.dims(1))));
   return {};
@@ -56,10 +62,14 @@ Result<void> infer_matmul_integer(InferContext& c) {
 Result<void> infer_fused_matmul(InferContext& c) {
   const DType dtype = c.type(0).dtype;
   if (c.type(1).dtype != dtype) return c.fail("operands are {} and {}", c.type(0).to_string(), c.type(1).to_string());
+  INGOT_TRY(require_dtype(c, 2, dtype));
   if (!c.ranked(0) || !c.ranked(1)) return c.set_unranked(0, dtype), Result<void>{};
   Dims a = c.dims(0), b = c.dims(1);
   if (a.size() > 1 && c.attributes().get_int("transA")) std::swap(a[a.size() - 1], a[a.size() - 2]);
   if (b.size() > 1 && c.attributes().get_int("transB")) std::swap(b[b.size() - 1], b[b.size() - 2]);
+  const Dim n = b.size() > 1 ? b.back() : Dim(1);
+  if (const auto bias = c.has_input(2) ? c.type(2).concrete() : std::nullopt)
+    if (bias->num_elements() != 1 && n.is_const()) INGOT_TRY(require_elements(c, 2, n.value()));
   c.set(0, dtype, INGOT_TRY(matmul_dims(c, std::move(a), std::move(b))));
   return {};
 }
@@ -84,6 +94,7 @@ std::string letters(std::string_view term) {
 
 Result<void> infer_einsum(InferContext& c) {
   const DType dtype = c.type(0).dtype;
+  for (int i = 1; i < c.num_inputs(); ++i) INGOT_TRY(require_dtype(c, i, dtype));
   const std::string equation = c.attributes().get_string("equation");
   const size_t arrow = equation.find("->");
   std::string_view left = std::string_view(equation).substr(0, arrow);

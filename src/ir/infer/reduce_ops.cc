@@ -7,6 +7,7 @@ namespace ingot {
 
 Result<void> infer_reduce(InferContext& c) {
   const DType dtype = c.type(0).dtype;
+  INGOT_TRY(require_index_list(c, 1));
   if (!c.ranked(0)) return c.set_unranked(0, dtype), Result<void>{};
   const bool keep = c.attributes().get_int("keepdims", 1) != 0;
   const bool noop = c.attributes().get_int("noop_with_empty_axes", 0) != 0;
@@ -14,7 +15,7 @@ Result<void> infer_reduce(InferContext& c) {
   if (c.has_input(1)) {
     const auto axes = c.elements(1);
     if (!axes || !std::all_of(axes->begin(), axes->end(), [](const Dim& d) { return d.is_const(); })) {
-      if (keep)
+      if (keep && c.rank(0) > 0)
         c.set(0, dtype, Dims(static_cast<size_t>(c.rank(0)), Dim::unknown()));
       else
         c.set_unranked(0, dtype);

@@ -5,6 +5,7 @@ namespace ingot {
 
 Result<void> infer_reshape(InferContext& c) {
   const DType dtype = c.type(0).dtype;
+  INGOT_TRY(require_index_list(c, 1));
   const auto wanted = c.elements(1);
   if (!wanted) {
     // Only the rank may be known: the length of the shape operand.
@@ -62,6 +63,7 @@ Result<void> infer_reshape(InferContext& c) {
 
 Result<void> infer_gather(InferContext& c) {
   const DType dtype = c.type(0).dtype;
+  INGOT_TRY(require_index(c, 1));
   if (!c.ranked(0) || !c.ranked(1)) return c.set_unranked(0, dtype), Result<void>{};
   auto axis = normalize_axis(c.attributes().get_int("axis"), c.rank(0));
   if (!axis) return c.fail("{}", axis.error().message());
@@ -87,6 +89,7 @@ Result<void> infer_gather(InferContext& c) {
 Result<void> infer_split(InferContext& c) {
   const DType dtype = c.type(0).dtype;
   const int parts = c.num_outputs();
+  INGOT_TRY(require_index_list(c, 1));
   if (!c.ranked(0)) {
     for (int i = 0; i < parts; ++i) c.set_unranked(i, dtype);
     return {};

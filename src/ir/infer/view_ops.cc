@@ -46,6 +46,7 @@ Result<void> infer_flatten(InferContext& c) {
 
 Result<void> infer_squeeze(InferContext& c) {
   const DType dtype = c.type(0).dtype;
+  INGOT_TRY(require_index_list(c, 1));
   if (!c.ranked(0)) return c.set_unranked(0, dtype), Result<void>{};
   Dims out;
   if (!c.has_input(1)) {
@@ -71,6 +72,7 @@ Result<void> infer_squeeze(InferContext& c) {
 
 Result<void> infer_unsqueeze(InferContext& c) {
   const DType dtype = c.type(0).dtype;
+  INGOT_TRY(require_index_list(c, 1));
   if (!c.ranked(0)) return c.set_unranked(0, dtype), Result<void>{};
   const auto elements = c.elements(1);
   if (!elements) return c.set_unranked(0, dtype), Result<void>{};

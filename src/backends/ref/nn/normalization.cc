@@ -50,7 +50,9 @@ bool has_channels(const KernelContext& c, int first, int count) {
 void ref_BatchNormalization(KernelContext& c) {
   const Shape& s = c.in(0).shape;
   const int64_t channels = s.rank() < 2 ? 1 : s[1], inner = s.rank() < 2 ? 1 : s.product(2, s.rank());
-  if (s.rank() >= 2 && !has_channels(c, 1, 4)) return;
+  for (int i = 1; i < 5; ++i)
+    if (c.in(i).num_elements() != channels)
+      return invalid_data(c, fmt::format("operand {} has not one element per channel", i));
   const double epsilon = epsilon_of(c);
   dispatch_float(c, c.in(0).dtype, [&]<class T>() {
     for (int64_t i = 0; i < s.num_elements(); ++i) {
