@@ -27,7 +27,8 @@ Code code_of_errno(int e) {
 }  // namespace
 
 Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Opening a pipe that nobody writes would wait forever; a regular file does not care.
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return error(code_of_errno(errno), "[file] cannot open '{}': {}", path, std::strerror(errno));
   struct stat st{};
   void* map = MAP_FAILED;

@@ -114,6 +114,13 @@ ValueId ModelBuilder::rope(ValueId x, ValueId table) {
 
 ValueId ModelBuilder::attention(ValueId q, ValueId k, ValueId v, int64_t layer, const AttentionOptions& o) {
   if (!status_) return kNoValue;
+  const int64_t block = dtype_info(options_.kv_dtype).block_elements;
+  if (config.head_dim % block) {
+    fail(Status(Code::kInvalidArgument,
+                fmt::format("[model] --kv-type {} stores blocks of {} elements, this model's heads have {}: use f16",
+                            dtype_name(options_.kv_dtype), block, config.head_dim)));
+    return kNoValue;
+  }
   const Type cache =
       Type::of(options_.kv_dtype, {Dim::symbol("pages"), options_.page_tokens, config.kv_heads, config.head_dim});
   const ValueId k_cache = graph_.add_state(fmt::format("kv.{}.k", layer), cache);

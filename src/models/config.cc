@@ -20,7 +20,7 @@ std::vector<std::string_view> alternatives(std::string_view text) {
 
 Result<void> check(bool ok, std::string_view what, double value) {
   if (ok) return {};
-  return invalid("[model] {} is {}: the file's metadata contradicts itself", what, value);
+  return invalid("[model] '{}' is {}: this cannot be; convert or download the model again", what, value);
 }
 
 Result<void> read_yarn_and_friends(const Hyperparameters& h, RopeConfig& rope, double context) {
@@ -49,8 +49,15 @@ Result<void> read_yarn_and_friends(const Hyperparameters& h, RopeConfig& rope, d
   static constexpr std::string_view kKnown[] = {"none", "linear", "yarn", "llama3", "longrope"};
   if (std::ranges::find(kKnown, rope.scaling) == std::end(kKnown))
     return unimplemented("[model] rope scaling '{}' is not one of none, linear, yarn, llama3, longrope", rope.scaling);
-  INGOT_TRY(check(rope.factor > 0 && std::isfinite(rope.factor), "rope scaling factor", rope.factor));
-  return check(rope.original_context >= 1, "original context length", rope.original_context);
+  INGOT_TRY(check(rope.factor > 0 && std::isfinite(rope.factor), "rope.scaling.factor", rope.factor));
+  if (rope.scaling == "llama3")
+    INGOT_TRY(check(rope.high_freq_factor > rope.low_freq_factor && rope.low_freq_factor > 0,
+                    "rope_scaling.high_freq_factor", rope.high_freq_factor));
+  for (const auto* factors : {&rope.long_factors, &rope.short_factors})
+    if (!factors->empty())
+      INGOT_TRY(check(static_cast<int64_t>(factors->size()) == rope.rotary_dim / 2,
+                      "the number of long_factor or short_factor elements", static_cast<double>(factors->size())));
+  return check(rope.original_context >= 1, "original_context_length", rope.original_context);
 }
 
 }  // namespace
@@ -71,6 +78,13 @@ std::vector<std::string> Hyperparameters::spellings(HyperKey key) const {
   return out;
 }
 
+std::string Hyperparameters::name(HyperKey key) const {
+  const auto names = spellings(key);
+  for (const std::string& k : names)
+    if (source_.find_metadata(k)) return k;
+  return names.empty() ? architecture_ : names.back();
+}
+
 Result<int64_t> Hyperparameters::size_or(HyperKey key, int64_t fallback) const {
   for (const std::string& k : spellings(key)) {
     // Some files give one value a layer; one that is the same for all layers is that value.
@@ -82,7 +96,8 @@ Result<int64_t> Hyperparameters::size_or(HyperKey key, int64_t fallback) const {
       }
     const auto v = INGOT_TRY(source_.get_int(k));
     if (!v) continue;
-    if (*v < 0 || *v >= kSizeMax) return invalid("[model] '{}' is {}, not a size in [0, 2^31)", k, *v);
+    if (*v < 0 || *v >= kSizeMax)
+      return invalid("[model] '{}' is {}, not a size in [0, 2^31): convert or download the model again", k, *v);
     return *v;
   }
   return fallback;
@@ -90,10 +105,9 @@ Result<int64_t> Hyperparameters::size_or(HyperKey key, int64_t fallback) const {
 
 Result<int64_t> Hyperparameters::require_size(HyperKey key) const {
   const int64_t v = INGOT_TRY(size_or(key, -1));
-  const auto names = spellings(key);
-  const std::string& name = names.empty() ? architecture_ : names.back();
-  if (v < 0) return invalid("[model] '{}' is missing: the file is incomplete, convert it again", name);
-  if (v == 0) return invalid("[model] '{}' is 0", name);
+  if (v < 0) return invalid("[model] '{}' is missing: the file is incomplete, convert it again", name(key));
+  if (v == 0)
+    return invalid("[model] '{}' is 0, it must be at least 1: convert or download the model again", name(key));
   return v;
 }
 
@@ -101,7 +115,8 @@ Result<double> Hyperparameters::number_or(HyperKey key, double fallback) const {
   for (const std::string& k : spellings(key)) {
     const auto v = INGOT_TRY(source_.get_double(k));
     if (!v) continue;
-    if (!std::isfinite(*v)) return invalid("[model] '{}' is {}, not a number", k, *v);
+    if (!std::isfinite(*v))
+      return invalid("[model] '{}' is {}, not a finite number: convert or download the model again", k, *v);
     return *v;
   }
   return fallback;
@@ -141,18 +156,28 @@ Result<ModelConfig> read_config(const Source& source, const std::string& archite
       static_cast<float>(INGOT_TRY(h.number_or({"attn_logit_softcapping", "attn_logit_softcapping"}, 0)));
   c.logit_softcap =
       static_cast<float>(INGOT_TRY(h.number_or({"final_logit_softcapping", "final_logit_softcapping"}, 0)));
-  if (c.layers > 4096) return invalid("[model] {} layers is over the limit 4096", c.layers);
+  constexpr std::string_view kAgain = "convert or download the model again";
+  if (c.layers > 4096)
+    return invalid("[model] '{}' is {}, over the limit 4096: {}", h.name({"block_count", "num_hidden_layers"}),
+                   c.layers, kAgain);
   if (c.kv_heads < 1 || c.heads % c.kv_heads)
-    return invalid("[model] {} attention heads cannot share {} key/value heads", c.heads, c.kv_heads);
-  if (c.head_dim < 2 || c.head_dim > 4096) return invalid("[model] head size {} is not in [2, 4096]", c.head_dim);
+    return invalid("[model] '{}' is {}, which does not divide the {} attention heads: {}",
+                   h.name({"attention.head_count_kv", "num_key_value_heads"}), c.kv_heads, c.heads, kAgain);
+  if (c.head_dim < 2 || c.head_dim > 4096)
+    return invalid("[model] '{}' is {}, not in [2, 4096] ({} wide, {} heads): {}",
+                   h.name({"attention.key_length", "head_dim"}), c.head_dim, c.width, c.heads, kAgain);
+  INGOT_TRY(check(c.norm_eps >= 0 && c.norm_eps < 1, h.name({"attention.layer_norm_rms_epsilon", "rms_norm_eps"}),
+                  static_cast<double>(c.norm_eps)));
   c.attention_scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_dim)));
   c.rope.base = INGOT_TRY(h.number_or({"rope.freq_base", "rope_theta|rope_parameters.rope_theta"}, 10000));
-  INGOT_TRY(check(c.rope.base > 0, "rope base", c.rope.base));
+  INGOT_TRY(check(c.rope.base > 0, h.name({"rope.freq_base", "rope_theta"}), c.rope.base));
   const double partial = INGOT_TRY(h.number_or({"", "partial_rotary_factor|rope_parameters.partial_rotary_factor"}, 1));
+  INGOT_TRY(check(partial > 0 && partial <= 1, h.name({"", "partial_rotary_factor"}), partial));
   c.rope.rotary_dim = INGOT_TRY(
       h.size_or({"rope.dimension_count", ""}, static_cast<int64_t>(static_cast<double>(c.head_dim) * partial)));
   if (c.rope.rotary_dim % 2 || c.rope.rotary_dim > c.head_dim)
-    return invalid("[model] {} rotary dimensions do not fit a head of {}", c.rope.rotary_dim, c.head_dim);
+    return invalid("[model] '{}' is {}: not an even number that fits a head of {}: {}",
+                   h.name({"rope.dimension_count", "partial_rotary_factor"}), c.rope.rotary_dim, c.head_dim, kAgain);
   INGOT_TRY(read_yarn_and_friends(h, c.rope, static_cast<double>(c.context)));
   return c;
 }

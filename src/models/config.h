@@ -53,6 +53,8 @@ class Hyperparameters {
   Result<double> number_or(HyperKey key, double fallback) const;
   Result<std::string> string_or(HyperKey key, std::string fallback) const;
   std::vector<float> floats(HyperKey key) const;
+  // For messages: the spelling that the file uses, or the one it should.
+  std::string name(HyperKey key) const;
 
  private:
   std::vector<std::string> spellings(HyperKey key) const;

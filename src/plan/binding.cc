@@ -26,6 +26,7 @@ class Binder {
 
  private:
   Result<void> infer_shapes(std::span<const Shape> inputs, std::span<const Shape> states);
+  Result<void> check_views() const;
   void classify_steps();
   void find_lifetimes();
   void share_in_place();
@@ -115,7 +116,21 @@ Result<void> Binder::infer_shapes(std::span<const Shape> inputs, std::span<const
   for (size_t i = 0; i < known.size(); ++i) {
     const auto shape = known[i].type.concrete();
     out_.values[i].known = shape.has_value();
-    if (shape) out_.values[i].shape = *shape;
+    if (!shape) continue;
+    out_.values[i].shape = *shape;
+    const Value& v = graph_.value(ValueId{static_cast<int32_t>(i)});
+    INGOT_TRY(check_size(v.name, v.type.dtype, *shape));
+  }
+  return check_views();
+}
+
+// A view shows its operand's memory: as many elements, or it would read past the end.
+Result<void> Binder::check_views() const {
+  for (NodeId id : graph_.order()) {
+    const Node& n = graph_.node(id);
+    if (!(op_schema(n.op).flags & kOpView)) continue;
+    const BoundValue &in = bound(n.inputs[0]), &out = bound(n.outputs[0]);
+    if (in.known && out.known) INGOT_TRY(check_view(n, in.shape, out.shape));
   }
   return {};
 }
@@ -276,6 +291,23 @@ void Binder::place_barriers() {
 }
 
 }  // namespace
+
+Result<void> check_size(std::string_view name, DType dtype, const Shape& shape) {
+  double elements = 1;
+  for (int64_t d : shape) {
+    if (d < 0) return invalid("[run] value '{}' would have the shape {}", name, shape.to_string());
+    elements *= static_cast<double>(std::max<int64_t>(d, 1));
+  }
+  if (elements <= static_cast<double>(limits::kTensorElementsMax)) return {};
+  return error(Code::kResourceExhausted, "[run] value '{}' would be {}{}, over the limit of 2^46 elements", name,
+               dtype_name(dtype), shape.to_string());
+}
+
+Result<void> check_view(const Node& node, const Shape& in, const Shape& out) {
+  if (in.num_elements() == out.num_elements()) return {};
+  return invalid("[run] {} '{}': {} cannot be seen as {}: {} elements are not {}", op_name(node.op), node.name,
+                 in.to_string(), out.to_string(), in.num_elements(), out.num_elements());
+}
 
 Result<std::shared_ptr<const Binding>> bind(const Plan& plan, std::span<const Shape> input_shapes,
                                             std::span<const Shape> state_shapes, int num_threads) {

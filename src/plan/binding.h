@@ -42,4 +42,9 @@ struct Binding {
 Result<std::shared_ptr<const Binding>> bind(const Plan& plan, std::span<const Shape> input_shapes,
                                             std::span<const Shape> state_shapes, int num_threads);
 
+// A size that memory cannot hold, or a negative one, is kResourceExhausted or kInvalidArgument.
+Result<void> check_size(std::string_view name, DType dtype, const Shape& shape);
+// Errors: kInvalidArgument when a view's operand and result differ in elements.
+Result<void> check_view(const Node& node, const Shape& in, const Shape& out);
+
 }  // namespace ingot

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
-#include <new>
 
+#include "base/memory.h"
 #include "ir/infer.h"
 
 namespace ingot {
@@ -13,9 +13,13 @@ namespace {
 constexpr size_t kNoFailure = std::numeric_limits<size_t>::max();
 constexpr size_t kBindingsMax = 32;
 
-std::shared_ptr<std::byte> allocate_arena(size_t bytes) {
+constexpr std::string_view kSmallerInputs = "give smaller inputs, or a smaller batch";
+
+// Errors: kResourceExhausted before a machine without that much memory is asked for it.
+Result<std::shared_ptr<std::byte>> allocate_arena(size_t bytes) {
+  INGOT_TRY(check_memory("this run", static_cast<double>(bytes), kSmallerInputs));
   auto memory = std::static_pointer_cast<std::byte>(allocate_pages(bytes));
-  if (!memory) throw std::bad_alloc();
+  if (!memory) return error(Code::kResourceExhausted, "[run] cannot reserve {} bytes: {}", bytes, kSmallerInputs);
   return memory;
 }
 
@@ -71,7 +75,7 @@ Result<void> ExecutionContext::bind_inputs(std::span<const TensorView> inputs, s
   const bool rebound = binding != binding_;
   binding_ = std::move(binding);
   if (binding_->arena_bytes > arena_bytes_) {
-    arena_ = allocate_arena(binding_->arena_bytes);
+    arena_ = INGOT_TRY(allocate_arena(binding_->arena_bytes));
     arena_bytes_ = binding_->arena_bytes;
   }
   views_.resize(g.num_values());
@@ -223,7 +227,12 @@ bool ExecutionContext::prepare_dynamic(size_t index) {
   const BoundShapes shapes{n, s.inputs, outputs, pool_.size()};
   const bool parallel = kernel.work && kernel.work(shapes) >= kParallelWorkMin;
   if (kernel.scratch_bytes) {
-    s.dynamic_scratch = allocate_arena(kernel.scratch_bytes(shapes) + 1);
+    auto scratch = allocate_arena(kernel.scratch_bytes(shapes) + 1);
+    if (!scratch) {
+      record_failure(index, scratch.error());
+      return false;
+    }
+    s.dynamic_scratch = std::move(*scratch);
     s.scratch = s.dynamic_scratch.get();
   }
   return parallel;
@@ -251,21 +260,26 @@ Result<void> ExecutionContext::size_outputs(size_t index) {
     TensorRef& view = views_[static_cast<size_t>(v)];
     const auto shape = out[i].type.concrete();
     view.data = nullptr;
+    if (!shape && !(op_schema(n.op).flags & kOpAllocates))
+      return invalid("[run] {} '{}': its operands do not tell the shape of its result", op_name(n.op), n.name);
     if (shape) {
+      const Value& value = plan_->graph().value(v);
+      INGOT_TRY(check_size(value.name, value.type.dtype, *shape));
+      if (is_view) INGOT_TRY(check_view(n, s.inputs[0].shape, *shape));
       view.shape = *shape;
       if (is_view)
         view.data = const_cast<void*>(s.inputs[0].data);
       else if (binding_->values[static_cast<size_t>(v)].offset != kUnplaced)
         view.data = arena_.get() + binding_->values[static_cast<size_t>(v)].offset;
       else
-        view.data = dynamic_memory(v, TensorView(view).num_bytes());
+        view.data = INGOT_TRY(dynamic_memory(v, TensorView(view).num_bytes()));
     }
     s.outputs[i] = view;
   }
   return {};
 }
 
-std::byte* ExecutionContext::dynamic_memory(ValueId v, size_t bytes) {
+Result<std::byte*> ExecutionContext::dynamic_memory(ValueId v, size_t bytes) {
   Dynamic& d = dynamic_[static_cast<size_t>(v)];
   const Value& value = plan_->graph().value(v);
   if (value.type.dtype == DType::kString) {
@@ -273,7 +287,7 @@ std::byte* ExecutionContext::dynamic_memory(ValueId v, size_t bytes) {
     return static_cast<std::byte*>(const_cast<void*>(d.strings.view().data));
   }
   if (bytes > d.bytes || !d.memory) {
-    d.memory = allocate_aligned(bytes);
+    d.memory = INGOT_TRY(allocate_arena(bytes + 1));
     d.bytes = bytes;
   }
   return static_cast<std::byte*>(d.memory.get());
@@ -324,7 +338,14 @@ void ExecutionContext::hook_allocate(void* owner, int output, const Shape& shape
   const ValueId v = n.outputs[static_cast<size_t>(output)];
   TensorRef& view = context->views_[static_cast<size_t>(v)];
   view.shape = shape;
-  view.data = context->dynamic_memory(v, TensorView(view).num_bytes());
+  auto memory = context->dynamic_memory(v, TensorView(view).num_bytes());
+  if (!memory) {
+    context->record_failure(index, memory.error());
+    view.shape = Shape{0};  // the kernel sees no room and no data
+    view.data = nullptr;
+  } else {
+    view.data = *memory;
+  }
   context->steps_[index].outputs[static_cast<size_t>(output)] = view;
 }
 

@@ -52,7 +52,7 @@ class ExecutionContext {
   Result<std::shared_ptr<const Binding>> find_binding(std::span<const Shape> inputs, std::span<const Shape> states);
   void place_values();
   void place_steps();
-  std::byte* dynamic_memory(ValueId v, size_t bytes);
+  Result<std::byte*> dynamic_memory(ValueId v, size_t bytes);
   void record_failure(size_t step, Status status);
 
   static void hook_barrier(void* owner);

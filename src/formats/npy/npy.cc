@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 
 #include "base/mapped_file.h"
@@ -133,9 +134,14 @@ Result<std::string> header_of(const TensorView& t) {
 
 Result<void> write_npy(const std::string& path, const TensorView& t) {
   const std::string header = INGOT_TRY(header_of(t));
-  const std::string part = path + ".part";
+  // A device or a pipe is written to; only a regular file may be replaced as a whole.
+  std::error_code ec;
+  const auto kind = std::filesystem::status(path, ec).type();
+  using std::filesystem::file_type;
+  const bool replace = kind == file_type::not_found || kind == file_type::regular;
+  const std::string part = replace ? path + ".part" : path;
   std::FILE* f = std::fopen(part.c_str(), "wb");
-  if (!f) return error(Code::kPermissionDenied, "[npy] cannot write '{}': {}", part, std::strerror(errno));
+  if (!f) return error(Code::kPermissionDenied, "[npy] cannot write '{}': {}", path, std::strerror(errno));
   const char preamble[kPreamble] = {'\x93',
                                     'N',
                                     'U',
@@ -150,10 +156,11 @@ Result<void> write_npy(const std::string& path, const TensorView& t) {
             std::fwrite(header.data(), 1, header.size(), f) == header.size() &&
             (t.num_bytes() == 0 || std::fwrite(t.data, 1, t.num_bytes(), f) == t.num_bytes());
   ok &= std::fclose(f) == 0;
-  if (ok && std::rename(part.c_str(), path.c_str()) == 0) return {};
+  if (ok && (!replace || std::rename(part.c_str(), path.c_str()) == 0)) return {};
   const int why = errno;
-  std::remove(part.c_str());
-  return error(Code::kResourceExhausted, "[npy] cannot write '{}': {}", path, std::strerror(why));
+  if (replace) std::remove(part.c_str());
+  return error(Code::kResourceExhausted, "[npy] cannot write '{}': {}: free some space or choose another place", path,
+               std::strerror(why));
 }
 
 }  // namespace ingot
