@@ -39,7 +39,7 @@ struct KernelContext {
   // This thread's share of [0, n).
   Range share(int64_t n, int64_t grain = 1) const { return partition(n, thread, num_threads, grain); }
 
-  // All threads line up. Only in kernels that declare `parallel`.
+  // All threads line up. Only in kernels that have `work`, and only when num_threads > 1.
   void barrier() const { hooks.barrier(hooks.owner); }
   // Serial kernels whose output shape depends on data (NonZero): gives output i its shape and memory.
   void allocate_output(int i, const Shape& shape) const { hooks.allocate(hooks.owner, i, shape); }
@@ -79,7 +79,7 @@ struct NodeView {
   }
 };
 
-// "Unsupported" is a value with a reason; `ingot inspect --why` shows it.
+// "Unsupported" is a value with a reason (Step::why keeps it).
 struct Support {
   bool ok = true;
   std::string reason;
