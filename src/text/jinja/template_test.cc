@@ -56,6 +56,12 @@ TEST(Template, renders_every_golden_as_jinja2_does) {
   }
 }
 
+TEST(Template, parts_of_a_safe_string_are_safe) {
+  EXPECT_EQ(*render("{{ ('a b' | escape).split() }}", {}), "[Markup('a'), Markup('b')]");
+  EXPECT_EQ(*render("{{ ('a b' | escape).partition(' ') }}", {}), "(Markup('a'), Markup(' '), Markup('b'))");
+  EXPECT_EQ(*render("{{ 'a b'.split() }}", {}), "['a', 'b']");
+}
+
 TEST(Template, errors_name_the_line) {
   EXPECT_EQ(error_of("a\nb\n{{ 1 // 0 }}"), "[template] line 3: integer division or modulo by zero");
   EXPECT_EQ(error_of("a\n{% if x %}\nb"),

@@ -17,6 +17,16 @@ Value text(Interpreter& in, const Value& self, std::string out) {
   return self.is_markup() ? v.as_markup() : v;
 }
 
+// A list of parts of self: the parts of a safe string are safe.
+template <class Parts>
+Value list_of_parts(Interpreter& in, const Value& self, const Parts& parts) {
+  if (!self.is_markup()) return strings(in.heap(), parts);
+  std::vector<Value> items;
+  items.reserve(parts.size());
+  for (const auto& part : parts) items.push_back(text(in, self, std::string(part)));
+  return in.heap().list(std::move(items));
+}
+
 std::string_view string_argument(const Value& v) {
   if (v.is_undefined()) fail_undefined(v);
   if (!v.is_string()) fail("must be str, not {}", type_name(v));
@@ -44,13 +54,13 @@ Value split(Interpreter& in, const Value& self, const Bound& args) {
   if (args.has(0) && !args[0].is_none()) {
     const std::string_view separator = string_argument(args[0]);
     if (separator.empty()) fail("empty separator");
-    return strings(in.heap(), split_by(self.text(), separator, most, kFromRight));
+    return list_of_parts(in, self, split_by(self.text(), separator, most, kFromRight));
   }
-  return strings(in.heap(), split_by_space(self.text(), most, kFromRight));
+  return list_of_parts(in, self, split_by_space(self.text(), most, kFromRight));
 }
 
 Value splitlines(Interpreter& in, const Value& self, const Bound& args) {
-  return strings(in.heap(), unicode::split_lines(self.text(), args.truth(in.heap(), 0, false)));
+  return list_of_parts(in, self, unicode::split_lines(self.text(), args.truth(in.heap(), 0, false)));
 }
 
 template <bool kFromRight>
@@ -59,14 +69,12 @@ Value partition(Interpreter& in, const Value& self, const Bound& args) {
   const std::string_view separator = string_argument(args[0]);
   if (separator.empty()) fail("empty separator");
   const size_t at = kFromRight ? s.rfind(separator) : s.find(separator);
-  Heap& heap = in.heap();
+  const auto part = [&](std::string_view piece) { return text(in, self, std::string(piece)); };
   if (at == std::string_view::npos) {
-    const Value whole = heap.string(std::string(s));
-    const Value none = heap.string("");
-    return kFromRight ? heap.tuple({none, none, whole}) : heap.tuple({whole, none, none});
+    const Value none = part("");
+    return kFromRight ? in.heap().tuple({none, none, part(s)}) : in.heap().tuple({part(s), none, none});
   }
-  return heap.tuple({heap.string(std::string(s.substr(0, at))), heap.string(std::string(separator)),
-                     heap.string(std::string(s.substr(at + separator.size())))});
+  return in.heap().tuple({part(s.substr(0, at)), part(separator), part(s.substr(at + separator.size()))});
 }
 
 // The part of self between the optional start and end arguments; false if start is past the end.
