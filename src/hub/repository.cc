@@ -5,7 +5,6 @@
 #include <array>
 #include <boost/json.hpp>
 #include <map>
-#include <regex>
 
 #include "base/limits.h"
 
@@ -57,6 +56,27 @@ Result<RemoteFile> parse_file(const json::value& value) {
   return file;
 }
 
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_letter(char c) { return c >= 'A' && c <= 'Z'; }  // of upper-case text, as all that follows
+bool is_alnum(char c) { return is_digit(c) || is_letter(c); }
+
+// Q4_K_M, IQ2_XXS, Q8_0 and their kind, and the names of other tensor types.
+bool is_quant(std::string_view word) {
+  constexpr std::array kNames = {"BF16", "F16", "F32", "NVFP4", "MXFP4", "MXFP4_MOE", "TQ1_0", "TQ2_0"};
+  if (std::ranges::find(kNames, word) != kNames.end()) return true;
+  if (word.starts_with('I')) word.remove_prefix(1);
+  if (word.size() < 4 || word[0] != 'Q' || word[1] < '1' || word[1] > '8' || word[2] != '_') return false;
+  word.remove_prefix(3);
+  for (size_t part = 0; !word.empty(); ++part) {  // "K", "M" of "K_M": digits in the first only
+    const size_t end = std::min(word.find('_'), word.size());
+    const std::string_view text = word.substr(0, end);
+    if (text.empty() || !std::ranges::all_of(text, part == 0 ? is_alnum : is_letter)) return false;
+    if (end + 1 == word.size()) return false;  // a '_' with nothing behind it
+    word.remove_prefix(std::min(end + 1, word.size()));
+  }
+  return true;
+}
+
 // The parts of one GGUF model; one part if it is not split.
 struct GgufModel {
   std::vector<const RemoteFile*> parts;
@@ -64,21 +84,31 @@ struct GgufModel {
   std::string name;  // without "-00001-of-00002.gguf"
 };
 
+// N of a name that ends in "-00001-of-0000N"; 0 if it does not.
+size_t parts_of_split(std::string_view stem) {
+  constexpr std::string_view kForm = "-#####-of-#####";
+  if (stem.size() < kForm.size()) return 0;
+  const std::string end = upper(stem.substr(stem.size() - kForm.size()));
+  const std::string form = upper(kForm);
+  for (size_t i = 0; i < form.size(); ++i) {
+    if (form[i] == '#' ? !is_digit(end[i]) : end[i] != form[i]) return 0;
+  }
+  return std::stoul(end.substr(form.size() - 5));
+}
+
 std::vector<GgufModel> gguf_models(const Repository& repository) {
-  static const std::regex split(R"(^(.*)-(\d{5})-of-(\d{5})\.gguf$)", std::regex::icase);
   std::map<std::string, GgufModel> models;
   for (const RemoteFile& file : repository.files) {
     const std::string name = upper(base_name(file.path));
     if (!name.ends_with(".GGUF") || name.find("MMPROJ") != name.npos || name.find("IMATRIX") != name.npos) {
       continue;
     }
-    std::smatch m;
-    const bool is_split = std::regex_match(file.path, m, split);
-    const std::string key = is_split ? m[1].str() : file.path.substr(0, file.path.size() - 5);
-    GgufModel& model = models[key + (is_split ? "/" + m[3].str() : "")];
-    model.name = key;
+    const std::string stem = file.path.substr(0, file.path.size() - 5);
+    const size_t parts = parts_of_split(stem);
+    GgufModel& model = models[parts ? stem.substr(0, stem.size() - 15) + "/" + std::to_string(parts) : stem];
+    model.name = parts ? stem.substr(0, stem.size() - 15) : stem;
     model.parts.push_back(&file);
-    if (is_split) model.parts_expected = std::stoul(m[3].str());
+    if (parts) model.parts_expected = parts;
   }
   std::vector<GgufModel> out;
   for (auto& [key, model] : models) {
@@ -91,11 +121,10 @@ std::vector<GgufModel> gguf_models(const Repository& repository) {
 // True if the wanted quant stands in the name as a word of its own: Q4_K is not in Q4_K_M.
 bool names_quant(std::string_view name, std::string_view quant) {
   const std::string text = upper(name), word = upper(quant);
-  const auto joins = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
   for (size_t at = text.find(word); at != text.npos; at = text.find(word, at + 1)) {
     const size_t end = at + word.size();
-    const bool starts = at == 0 || !joins(text[at - 1]);
-    const bool ends = end == text.size() || (!joins(text[end]) && text[end] != '_');
+    const bool starts = at == 0 || !is_alnum(text[at - 1]);
+    const bool ends = end == text.size() || (!is_alnum(text[end]) && text[end] != '_');
     if (starts && ends) return true;
   }
   return false;
@@ -249,13 +278,22 @@ Result<Selection> choose_files(const Repository& repository, const ModelRef& ref
 }
 
 std::string quant_of_name(std::string_view path) {
-  static const std::regex quant(
-      R"((?:^|[^A-Z0-9])((?:UD-)?(?:I?Q[1-8]_[0-9A-Z]+(?:_[A-Z]+)*|TQ[12]_0|MXFP4(?:_MOE)?|NVFP4|BF16|F16|F32)))"
-      R"((?=$|[^A-Z0-9_]))");
   const std::string name = upper(base_name(path));
-  std::string last;
-  for (std::sregex_iterator it(name.begin(), name.end(), quant), end; it != end; ++it) {
-    last = (*it)[1].str();
+  std::string last, previous;  // words: what '-', '.' and the like separate
+  for (size_t at = 0; at < name.size();) {
+    size_t end = at;
+    while (end < name.size() && (is_alnum(name[end]) || name[end] == '_')) ++end;
+    const std::string_view word = std::string_view(name).substr(at, end - at);
+    for (size_t start = 0; start < word.size();) {  // the word itself, then what follows each '_'
+      if (const std::string_view rest = word.substr(start); is_quant(rest)) {
+        last = (start == 0 && previous == "UD" ? "UD-" : "") + std::string(rest);
+        break;
+      }
+      const size_t underscore = word.find('_', start);
+      start = underscore == word.npos ? word.size() : underscore + 1;
+    }
+    previous = word;
+    at = end + 1;
   }
   return last;
 }
