@@ -88,7 +88,7 @@ Result<Difference> difference(const std::string& name, const TensorView& got, co
 Result<std::string> expected_file(const std::string& name, const Options& o) {
   for (const std::string& text : o.compare) {
     if (fs::is_directory(text)) {
-      const std::string path = (fs::path(text) / file_name(name)).string();
+      std::string path = (fs::path(text) / file_name(name)).string();
       if (fs::exists(path)) return path;
       continue;
     }

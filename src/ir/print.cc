@@ -82,7 +82,7 @@ struct AttributeText {
   }
 };
 
-void print_to(const Graph& g, std::string indent, std::string& out) {
+void print_to(const Graph& g, const std::string& indent, std::string& out) {
   const std::string inner = indent + "  ";
   out += "graph " + quoted(g.name) + " {\n";
   for (ValueId v : g.inputs()) out += inner + "input " + value_name(g, v) + ": " + g.value(v).type.to_string() + "\n";

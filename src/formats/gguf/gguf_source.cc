@@ -112,9 +112,10 @@ Result<std::vector<Part>> open_split(Part opened, int64_t count) {
   }
   std::vector<Part> parts;
   for (int64_t i = 0; i < count; ++i) {
-    parts.push_back(i == index ? std::move(opened) : INGOT_TRY(open_part(prefix + part_suffix(i, count))));
-    INGOT_TRY(check_part(parts.back(), i, count));
+    if (i != index) parts.push_back(INGOT_TRY(open_part(prefix + part_suffix(i, count))));
+    INGOT_TRY(check_part(i == index ? opened : parts.back(), i, count));
   }
+  parts.insert(parts.begin() + index, std::move(opened));
   INGOT_TRY(check_tensors(parts));
   return parts;
 }

@@ -179,18 +179,20 @@ std::string Interpreter::run_recursive(const ForNode& node, Activation* home, co
 Interpreter::Flow Interpreter::run_loop(const ForNode& node, Activation* home, const Value& source, int depth0,
                                         const Frame& frame) {
   const Value items = node.test != nullptr ? filtered(node, home, source) : source;
-  Cursor cursor(items);
+  std::optional<Cursor> cursor;  // of a loop that does not name `loop`
   LoopContext* loop = nullptr;
   if (node.uses_loop) {
     const bool sized = !items.is(Kind::kIterator) && !items.is(Kind::kLoop);
-    loop = arena_.make_loop(std::move(cursor), sized ? try_length(heap_, items) : std::nullopt, depth0);
+    loop = arena_.make_loop(Cursor(items), sized ? try_length(heap_, items) : std::nullopt, depth0);
     if (node.recursive) loop->recursive = &node;
     loop->home = home;
     variable(node.loop, frame.activation) = Value::pointer(Kind::kLoop, loop);
+  } else {
+    cursor.emplace(items);
   }
   bool any = false;
   Value item;
-  while (loop != nullptr ? loop->advance(heap_, item) : cursor.next(heap_, item)) {
+  while (loop != nullptr ? loop->advance(heap_, item) : cursor->next(heap_, item)) {
     any = true;
     if (loop != nullptr) variable(node.loop, frame.activation) = Value::pointer(Kind::kLoop, loop);
     assign(*node.target, item, frame.activation);

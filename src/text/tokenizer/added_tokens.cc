@@ -38,7 +38,8 @@ size_t skip_spaces(std::string_view text, size_t at) {
 
 }  // namespace
 
-void AddedTokens::build(const std::vector<AddedToken>* tokens, std::vector<std::pair<std::string, int>> patterns) {
+void AddedTokens::build(const std::vector<AddedToken>* tokens,
+                        const std::vector<std::pair<std::string, int>>& patterns) {
   tokens_ = tokens;
   std::vector<Trie::Key> keys;
   for (const auto& [pattern, index] : patterns)

@@ -271,7 +271,7 @@ class Bpe final : public Model {
 
 class ScoredBpe final : public Model {
  public:
-  ScoredBpe(VocabPtr vocab, std::vector<float> scores, int unk)
+  ScoredBpe(VocabPtr vocab, const std::vector<float>& scores, int unk)
       : vocab_(std::move(vocab)), neighbours_(*vocab_), serial_(WordCache::next_serial()), unk_(unk) {
     ranks_.reserve(scores.size());
     for (const float score : scores) ranks_.push_back(rank_of(score));
@@ -342,8 +342,8 @@ Result<std::unique_ptr<const Model>> make_bpe(VocabPtr vocab, const Merges& merg
   return model;
 }
 
-std::unique_ptr<const Model> make_scored_bpe(VocabPtr vocab, std::vector<float> scores, int unk) {
-  return std::make_unique<ScoredBpe>(std::move(vocab), std::move(scores), unk);
+std::unique_ptr<const Model> make_scored_bpe(VocabPtr vocab, const std::vector<float>& scores, int unk) {
+  return std::make_unique<ScoredBpe>(std::move(vocab), scores, unk);
 }
 
 }  // namespace ingot::tokenizer

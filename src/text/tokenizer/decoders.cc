@@ -91,7 +91,7 @@ std::unique_ptr<const Decoder> make_fuse_decoder() {
   return make_fn([](std::vector<std::string>& pieces) {
     std::string all;
     for (const std::string& p : pieces) all += p;
-    pieces.assign(1, std::move(all));
+    pieces.assign(1, all);
   });
 }
 
@@ -130,7 +130,10 @@ std::unique_ptr<const Decoder> make_wordpiece_decoder(std::string prefix, bool c
   return make_fn([prefix = std::move(prefix), cleanup](std::vector<std::string>& pieces) {
     for (size_t i = 0; i < pieces.size(); ++i) {
       std::string& p = pieces[i];
-      if (i > 0) p = p.starts_with(prefix) ? p.substr(prefix.size()) : " " + p;
+      if (i > 0 && p.starts_with(prefix))
+        p.erase(0, prefix.size());
+      else if (i > 0)
+        p.insert(0, " ");
       if (cleanup) p = clean_up(std::move(p));
     }
   });

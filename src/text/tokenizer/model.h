@@ -40,7 +40,7 @@ struct BpeOptions {
 Result<std::unique_ptr<const Model>> make_bpe(VocabPtr vocab, const Merges& merges, BpeOptions options);
 
 // SentencePiece BPE as GGUF stores it: any two neighbours whose text is a piece may merge, best score first.
-std::unique_ptr<const Model> make_scored_bpe(VocabPtr vocab, std::vector<float> scores, int unk);
+std::unique_ptr<const Model> make_scored_bpe(VocabPtr vocab, const std::vector<float>& scores, int unk);
 
 struct UnigramOptions {
   int unk = -1;

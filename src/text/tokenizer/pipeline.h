@@ -126,7 +126,7 @@ class AddedTokens {
     int id;  // -1: text between tokens
   };
   // patterns: what to look for, beside the index of its token.
-  void build(const std::vector<AddedToken>* tokens, std::vector<std::pair<std::string, int>> patterns);
+  void build(const std::vector<AddedToken>* tokens, const std::vector<std::pair<std::string, int>>& patterns);
   bool empty() const { return trie_.empty(); }
   // Parts that cover the text.
   void find(std::string_view text, bool parse_special, std::vector<Part>& out) const;
