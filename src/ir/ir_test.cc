@@ -189,6 +189,18 @@ TEST(Infer, refuses_an_axis_that_a_slice_names_twice) {
   }
 }
 
+TEST(Infer, limits_the_positions_of_a_window) {
+  const auto pooled = [](std::vector<int64_t> kernel) {
+    Attributes a{{"auto_pad", std::string("SAME_UPPER")}};
+    a.set("kernel_shape", std::move(kernel));
+    return refusal(Op::kMaxPool, {f32({1, 1, 4, 4})}, std::move(a));
+  };
+  EXPECT_EQ(pooled({1024, 1024}), "");
+  EXPECT_NE(pooled({1025, 1024}), "");
+  EXPECT_NE(pooled({int64_t{1} << 31, int64_t{1} << 31}), "");
+  EXPECT_NE(pooled({0, 3}), "");
+}
+
 TEST(Infer, never_slices_less_than_nothing_from_a_symbolic_size) {
   struct Case {
     int64_t start, end, step;
