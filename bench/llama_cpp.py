@@ -113,8 +113,8 @@ class Ingot:
 
 
 class Rival:
-    def __init__(self, name, library, model):
-        self.name, self.library, self.model = name, library, model
+    def __init__(self, name, shared_object, model):
+        self.name, self.shared_object, self.model = name, shared_object, model
 
     def speed(self, row, threads):
         n_prompt, n_gen, batch = parse_row(row)
@@ -124,7 +124,7 @@ class Rival:
         return self.ask("load", str(threads), PROMPT)
 
     def ask(self, *words):
-        out, _, _, _ = run_process([sys.executable, HERE / "llama_cpp_worker.py", self.library, self.model, *words])
+        out, _, _, _ = run_process([sys.executable, HERE / "llama_cpp_worker.py", self.shared_object, self.model, *words])
         return json.loads(out.splitlines()[-1])
 
 

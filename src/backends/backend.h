@@ -62,6 +62,7 @@ struct BoundShapes {
   std::span<const TensorView> inputs;  // data may be null
   std::span<const TensorView> outputs;
   int num_threads;
+  const void* prepared;  // the kernel's
 };
 
 // What a node looks like to a backend before the plan is made.

@@ -90,7 +90,8 @@ Result<std::vector<Tensor>> evaluate_node(const Backend& backend, const Node& no
   std::vector<TensorView> views, out_views(run.refs.begin(), run.refs.end());
   for (const Tensor& t : inputs) views.push_back(t.view());
   std::shared_ptr<void> scratch;
-  if (kernel.scratch_bytes) scratch = allocate_aligned(kernel.scratch_bytes({bound, views, out_views, 1}));
+  if (kernel.scratch_bytes)
+    scratch = allocate_aligned(kernel.scratch_bytes({bound, views, out_views, 1, kernel.prepared.get()}));
   std::span<TensorRef> outputs(run.refs);
   KernelContext context{.node = bound,
                         .prepared = kernel.prepared.get(),

@@ -1,6 +1,10 @@
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/resource.h>
 
+#include <array>
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <numeric>
@@ -50,6 +54,61 @@ TEST(ThreadPool, runs_every_thread_once_and_lines_them_up) {
   }
 }
 
+// Threads of the process, from its status file.
+int threads_alive() {
+  std::ifstream in("/proc/self/status");
+  for (std::string key; in >> key;)
+    if (int n = 0; key == "Threads:" && in >> n) return n;
+  return -1;
+}
+
+// In a child process: with room for a few stacks, asks for hundreds of threads.
+[[noreturn]] void ask_for_too_many_threads() {
+  const size_t pages = [] {
+    size_t n = 0;
+    std::ifstream("/proc/self/statm") >> n;
+    return n;
+  }();
+  const rlimit limit{pages * 4096 + (100u << 20), RLIM_INFINITY};
+  setrlimit(RLIMIT_AS, &limit);
+  const auto pool = ThreadPool::create(500);
+  const bool refused =
+      !pool && pool.error().code() == Code::kResourceExhausted && pool.error().message().contains("500 threads");
+  int calls = 0;
+  ThreadPool(500).run([&](int, int) { ++calls; });
+  std::_Exit(refused && threads_alive() == 1 && calls == 1 ? 0 : 1);
+}
+
+TEST(ThreadPoolDeathTest, says_so_when_the_system_gives_no_more_threads_and_leaves_none_behind) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer's memory does not fit a limited address space";
+#endif
+  EXPECT_EXIT(ask_for_too_many_threads(), testing::ExitedWithCode(0), "");
+}
+
+TEST(ThreadPool, lines_up_threads_that_share_a_core) {
+  cpu_set_t before, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(before), &before), 0);
+  CPU_ZERO(&one);
+  CPU_SET(sched_getcpu(), &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);  // the pool's threads inherit it
+  std::array<int, 3> sums{};
+  {
+    ThreadPool pool(3);
+    std::array<int, 3> mine{};
+    pool.run([&](int t, int) {
+      for (int round = 1; round <= 300; ++round) {
+        mine[static_cast<size_t>(t)] = round;
+        pool.barrier();
+        for (int m : mine) sums[static_cast<size_t>(t)] += m == round;
+        pool.barrier();
+      }
+    });
+  }
+  sched_setaffinity(0, sizeof(before), &before);
+  for (int s : sums) EXPECT_EQ(s, 900);
+}
+
 TEST(Partition, covers_everything_once_in_order) {
   for (int64_t n : {0, 1, 7, 64, 1000})
     for (int threads : {1, 2, 3, 16})
@@ -69,6 +128,11 @@ TEST(CpuFeatures, names_round_trip) {
   for (Isa isa : {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16, Isa::kAmx})
     EXPECT_EQ(isa_from_name(isa_name(isa)), isa);
   EXPECT_FALSE(isa_from_name("sse9"));
+}
+
+TEST(CpuFeatures, lists_the_levels_that_run_here_up_to_one) {
+  EXPECT_EQ(available_isas(Isa::kBaseline), std::vector{Isa::kBaseline});
+  EXPECT_EQ(available_isas(Isa::kAmx).back(), detected_isa());
 }
 
 }  // namespace

@@ -66,6 +66,13 @@ Isa current_isa() {
   return f < 0 ? detected_isa() : static_cast<Isa>(f);
 }
 
+std::vector<Isa> available_isas(Isa best) {
+  std::vector<Isa> out;
+  for (Isa isa : {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16, Isa::kAmx})
+    if (isa <= best && isa <= detected_isa()) out.push_back(isa);
+  return out;
+}
+
 bool set_isa(Isa isa) {
   if (isa > detected_isa()) return false;
   forced.store(static_cast<int>(isa), std::memory_order_relaxed);

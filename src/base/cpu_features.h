@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace ingot {
 
@@ -20,6 +21,8 @@ std::optional<Isa> isa_from_name(std::string_view name);
 
 Isa detected_isa();  // the best of this machine
 Isa current_isa();   // the detected one, unless set_isa() lowered it
+// The levels up to `best` that this machine runs, the lowest first.
+std::vector<Isa> available_isas(Isa best);
 // False if the machine cannot run it.
 bool set_isa(Isa isa);
 

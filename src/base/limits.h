@@ -36,7 +36,7 @@ inline constexpr size_t kRegexBytesMax = 64u << 10;
 
 // graphs
 inline constexpr int kSubgraphDepthMax = 32;
-inline constexpr int64_t kGraphNodesMax = 4 << 20;
+inline constexpr int64_t kGraphNodesMax = 1 << 20;
 
 // sampling
 inline constexpr size_t kDryBreakersMax = 64;

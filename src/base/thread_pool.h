@@ -2,26 +2,45 @@
 //
 // run(fn) calls fn(thread, num_threads) once on each thread, the caller being thread 0, and returns
 // when all are done. Inside, barrier() lines the threads up. Waiting threads spin for a short while
-// and then park, so an idle pool costs nothing.
+// and then park, so an idle pool costs nothing. On a busy machine the system may put two of them on one
+// core: a thread that waits there gives the core to the other instead of spinning on it.
 // Thread-safety: run() may be called from any thread; calls are serialized. Not reentrant.
 #pragma once
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
+#include "base/status.h"
+
 namespace ingot {
+
+// Where the threads of a pool were last seen.
+class ThreadCores {
+ public:
+  explicit ThreadCores(int num_threads);
+  // Another thread of the pool was last seen on the core that the calling one, `thread`, runs on.
+  bool shared(int thread);
+
+ private:
+  struct alignas(64) Core {
+    std::atomic<int> id{-1};
+  };
+  std::vector<Core> cores_;
+};
 
 // A barrier for a fixed number of threads: spins, then parks.
 class SpinBarrier {
  public:
-  explicit SpinBarrier(int num_threads) : num_threads_(num_threads) {}
+  SpinBarrier(int num_threads, ThreadCores& cores) : num_threads_(num_threads), cores_(cores) {}
   void wait();
 
  private:
   const int num_threads_;
+  ThreadCores& cores_;
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<unsigned> generation_{0};
 };
@@ -30,7 +49,10 @@ class ThreadPool {
  public:
   using Fn = std::function<void(int thread, int num_threads)>;
 
-  // num_threads counts the caller: 1 makes no thread at all.
+  // num_threads counts the caller: 1 makes no thread at all. Errors: kResourceExhausted when the system gives
+  // no more threads; those already started have then ended.
+  static Result<std::shared_ptr<ThreadPool>> create(int num_threads);
+  // The same, but a pool of the caller alone where the system gives too few.
   explicit ThreadPool(int num_threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -47,9 +69,12 @@ class ThreadPool {
   static int default_threads();
 
  private:
+  bool start();
+  void stop();
   void worker(int thread);
 
-  const int num_threads_;
+  int num_threads_;
+  ThreadCores cores_;
   SpinBarrier barrier_;
   SpinBarrier done_;
   std::mutex run_mutex_;

@@ -4,7 +4,8 @@
 // gives config.json flattened with dots ("rope_scaling.factor") under "config.", generation_config.json
 // under "generation_config.", tokenizer_config.json under "tokenizer_config.", __metadata__ under
 // "safetensors."; its text files whole through file(). An array of scalars of one kind is a vector (an
-// empty one has any element type); every other array is flattened by index ("a.0.b"); null is skipped.
+// empty one has any element type); every other array is flattened by index ("a.0.b"); null has no entry,
+// only is_null() tells it from a key that is absent.
 // What the names mean is for models/ and text/ to say.
 // Ownership: every view lives as long as the Source. Thread-safety: const after open.
 #pragma once
@@ -51,6 +52,9 @@ class Source {
   virtual const std::vector<SourceTensor>& tensors() const = 0;
   // A text file of a Hugging Face folder ("tokenizer.json", "chat_template.jinja"); empty if absent.
   virtual std::string_view file(std::string_view name) const = 0;
+
+  // The key is present and JSON's null.
+  virtual bool is_null(std::string_view) const { return false; }
 
   const MetaValue* find_metadata(std::string_view key) const;
   const SourceTensor* find_tensor(std::string_view name) const;

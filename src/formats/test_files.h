@@ -62,6 +62,20 @@ inline std::span<const std::byte> bytes_of(const TensorView& view) {
   return {static_cast<const std::byte*>(view.data), view.num_bytes()};
 }
 
+// A file with one byte changed or cut short, at 1,000 seeded places.
+inline void for_each_damage(const std::string& whole, uint32_t seed, const auto& visit) {
+  std::mt19937 random(seed);
+  for (int i = 0; i < 1000; ++i) {
+    std::string bytes = whole;
+    const size_t at = random() % bytes.size();
+    if (i % 4 == 0)
+      bytes.resize(at);
+    else
+      bytes[at] = static_cast<char>(random());
+    visit(bytes);
+  }
+}
+
 // One seeded injury: cut short, bits flipped, or a number overwritten by an absurd one.
 inline std::vector<std::byte> corrupt(std::vector<std::byte> bytes, uint32_t seed) {
   std::mt19937_64 rng(seed);

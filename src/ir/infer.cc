@@ -90,15 +90,18 @@ Result<std::vector<Type>> infer_types(const Graph& graph, const Node& node, int 
   return types;
 }
 
-Result<std::vector<InferredValue>> infer_graph(const Graph& graph, std::span<const InferredValue> inputs) {
+Result<std::vector<InferredValue>> infer_graph(const Graph& graph, std::span<const InferredValue> inputs,
+                                               std::span<const InferredValue> states) {
   INGOT_CHECK(inputs.size() == graph.inputs().size());
+  INGOT_CHECK(states.empty() || states.size() == graph.states().size());
   std::vector<InferredValue> known(graph.num_values());
-  for (size_t i = 0; i < inputs.size(); ++i) known[static_cast<size_t>(graph.inputs()[i])] = inputs[i];
   for (size_t v = 0; v < known.size(); ++v) {
     const ValueKind kind = graph.value(ValueId{static_cast<int32_t>(v)}).kind;
     if (kind == ValueKind::kConstant || kind == ValueKind::kState)
       known[v] = seen(graph, ValueId{static_cast<int32_t>(v)});
   }
+  for (size_t i = 0; i < inputs.size(); ++i) known[static_cast<size_t>(graph.inputs()[i])] = inputs[i];
+  for (size_t i = 0; i < states.size(); ++i) known[static_cast<size_t>(graph.states()[i])] = states[i];
   std::vector<InferredValue> in, out;
   for (NodeId n : graph.order()) {
     const Node& node = graph.node(n);

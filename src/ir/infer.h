@@ -69,8 +69,10 @@ Result<void> infer_node(InferContext& context);
 // The output types of a node about to join `graph`.
 Result<std::vector<Type>> infer_types(const Graph& graph, const Node& node, int num_outputs);
 // Follows types and known elements through a whole graph: results[value].
-// `inputs` gives the types of the graph's inputs (and their elements, where known), in order.
-Result<std::vector<InferredValue>> infer_graph(const Graph& graph, std::span<const InferredValue> inputs);
+// `inputs` gives the types of the graph's inputs (and their elements, where known), in order; `states` those of
+// its states, or is empty: then they are as declared.
+Result<std::vector<InferredValue>> infer_graph(const Graph& graph, std::span<const InferredValue> inputs,
+                                               std::span<const InferredValue> states = {});
 
 // NumPy broadcasting of two shapes. Errors: kInvalidArgument.
 Result<Dims> broadcast(const Dims& a, const Dims& b);

@@ -189,6 +189,44 @@ TEST(Infer, refuses_an_axis_that_a_slice_names_twice) {
   }
 }
 
+TEST(Infer, limits_the_positions_of_a_window) {
+  const auto pooled = [](std::vector<int64_t> kernel) {
+    Attributes a{{"auto_pad", std::string("SAME_UPPER")}};
+    a.set("kernel_shape", std::move(kernel));
+    return refusal(Op::kMaxPool, {f32({1, 1, 4, 4})}, std::move(a));
+  };
+  EXPECT_EQ(pooled({1024, 1024}), "");
+  EXPECT_NE(pooled({1025, 1024}), "");
+  EXPECT_NE(pooled({int64_t{1} << 31, int64_t{1} << 31}), "");
+  EXPECT_NE(pooled({0, 3}), "");
+}
+
+TEST(Infer, never_slices_less_than_nothing_from_a_symbolic_size) {
+  struct Case {
+    int64_t start, end, step;
+    std::string_view size;
+  };
+  for (const Case c : {Case{0, INT64_MAX, 1, "n"},
+                       {0, INT64_MAX, 2, "floor((n+1)/2)"},
+                       {2, INT64_MAX, 1, "max(0,n-2)"},
+                       {0, -1, 1, "max(0,n-1)"},
+                       {0, 5, 1, "min(n,5)"},
+                       {1, 5, 1, "max(0,min(n,5)-1)"},
+                       {-3, INT64_MAX, 1, "min(n,3)"},
+                       {-3, -1, 1, "max(0,n-max(0,n-3)-1)"}}) {
+    Graph g;
+    const auto one = [&](int64_t value) {
+      Tensor t = Tensor::allocate(DType::kI64, Shape{1});
+      *t.mutable_as<int64_t>() = value;
+      return g.add_constant("", std::move(t));
+    };
+    const ValueId x = g.add_input("x", f32({Dim::symbol("n")}));
+    const auto y = g.add(Op::kSlice, {x, one(c.start), one(c.end), one(0), one(c.step)});
+    ASSERT_TRUE(y);
+    EXPECT_EQ(simplified(c.size), (*g.value(*y).type.dims)[0].to_string()) << c.start << ":" << c.end;
+  }
+}
+
 TEST(Graph, sorts_what_was_appended_late_and_finds_cycles) {
   Graph g;
   const ValueId x = g.add_input("x", Type::of(DType::kF32, {2}));

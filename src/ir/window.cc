@@ -6,6 +6,8 @@ namespace ingot {
 namespace {
 
 constexpr int64_t kValueMax = int64_t{1} << 31;
+// Of all dimensions together: every output visits them, whether they meet the image or its padding.
+constexpr int64_t kPositionsMax = int64_t{1} << 20;
 
 Result<std::vector<int64_t>> list(const Attributes& a, std::string_view name, size_t count, int64_t otherwise,
                                   int64_t least) {
@@ -49,8 +51,12 @@ Result<Window> parse_window(const Attributes& a, int spatial_rank, std::vector<i
   if (kernel.empty()) kernel = given;
   if (kernel.size() != n) return invalid("kernel_shape has {} entries, needs {}", kernel.size(), n);
   if (!given.empty() && given != kernel) return invalid("kernel_shape differs from the weight's shape");
-  for (int64_t k : kernel)
-    if (k < 1 || k > kValueMax) return invalid("kernel size {}", k);
+  int64_t positions = 1;
+  for (int64_t k : kernel) {
+    if (k < 1 || k > kPositionsMax / positions)
+      return invalid("kernel size {}: at least 1, and at most {} positions in all", k, kPositionsMax);
+    positions *= k;
+  }
   w.kernel = std::move(kernel);
   w.strides = INGOT_TRY(list(a, "strides", n, 1, 1));
   w.dilations = INGOT_TRY(list(a, "dilations", n, 1, 1));

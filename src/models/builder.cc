@@ -135,6 +135,20 @@ ValueId ModelBuilder::attention(ValueId q, ValueId k, ValueId v, int64_t layer, 
             fmt::format("blk.{}.attn", layer));
 }
 
+ValueId ModelBuilder::self_attention(ValueId x, const std::string& blk, int64_t layer, ValueId table,
+                                     const AttentionOptions& o) {
+  const int64_t width = config.width, q_width = config.heads * config.head_dim,
+                kv_width = config.kv_heads * config.head_dim;
+  ValueId q = linear(x, blk + ".attn_q", q_width, width), k = linear(x, blk + ".attn_k", kv_width, width);
+  const ValueId v = linear(x, blk + ".attn_v", kv_width, width);
+  if (o.head_norms) {
+    q = rms_norm(q, blk + ".attn_q_norm", config.head_dim);
+    k = rms_norm(k, blk + ".attn_k_norm", config.head_dim);
+  }
+  const ValueId a = attention(rope(q, table), rope(k, table), v, layer, o);  // [T, H*D]
+  return linear(a, blk + ".attn_output", width, q_width);
+}
+
 std::array<ValueId, 3> ModelBuilder::split3(ValueId x, int64_t a, int64_t b, int64_t c) {
   std::array<ValueId, 3> none{kNoValue, kNoValue, kNoValue};
   if (!status_) return none;

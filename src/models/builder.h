@@ -20,7 +20,8 @@ namespace ingot {
 struct AttentionOptions {
   int64_t window = 0;  // tokens, 0 = all
   float softcap = 0;
-  float scale = 0;
+  float scale = 0;          // 0: the config's
+  bool head_norms = false;  // self_attention(): an RMS norm on every head of q and k before the rotation
 };
 
 class ModelBuilder {
@@ -47,6 +48,10 @@ class ModelBuilder {
   ValueId rope(ValueId x, ValueId table);
   // Appends k and v [tokens, G*D] to layer `layer`'s cache and attends with q [tokens, H*D].
   ValueId attention(ValueId q, ValueId k, ValueId v, int64_t layer, const AttentionOptions& options);
+  // Attention of the normed x with the matrices `blk`.attn_q, attn_k, attn_v and attn_output, rotated by `table`;
+  // biases where the file has them.
+  ValueId self_attention(ValueId x, const std::string& blk, int64_t layer, ValueId table,
+                         const AttentionOptions& options);
   // Splits [tokens, a + b + c] into its three parts.
   std::array<ValueId, 3> split3(ValueId x, int64_t a, int64_t b, int64_t c);
   ValueId activation(ValueId x, std::string_view name);

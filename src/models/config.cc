@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "models/class_defaults.h"
+
 namespace ingot {
 namespace {
 
@@ -23,7 +25,8 @@ Result<void> check(bool ok, std::string_view what, double value) {
   return invalid("[model] '{}' is {}: this cannot be; convert or download the model again", what, value);
 }
 
-Result<void> read_yarn_and_friends(const Hyperparameters& h, RopeConfig& rope, double context) {
+// rope.original_context holds what it is unless the file says otherwise.
+Result<void> read_scaling(const Hyperparameters& h, RopeConfig& rope, double context, bool gguf) {
   rope.scaling = INGOT_TRY(
       h.string_or({"rope.scaling.type", "rope_scaling.rope_type|rope_scaling.type|rope_parameters.rope_type"}, "none"));
   if (rope.scaling == "default" || rope.scaling.empty()) rope.scaling = "none";
@@ -32,10 +35,13 @@ Result<void> read_yarn_and_friends(const Hyperparameters& h, RopeConfig& rope, d
   rope.original_context = INGOT_TRY(h.number_or({"rope.scaling.original_context_length",
                                                  "rope_scaling.original_max_position_embeddings|rope_parameters."
                                                  "original_max_position_embeddings|original_max_position_embeddings"},
-                                                context));
+                                                rope.original_context));
   if (rope.scaling == "longrope" && rope.factor == 1) rope.factor = context / rope.original_context;
   rope.attention_factor = INGOT_TRY(
       h.number_or({"rope.scaling.attn_factor", "rope_scaling.attention_factor|rope_parameters.attention_factor"}, 0));
+  // GGUF's factor comes on top of the paper's, Hugging Face's replaces it.
+  if (rope.scaling == "yarn" && gguf && rope.attention_factor > 0 && rope.factor > 1)
+    rope.attention_factor *= 1 + 0.1 * std::log(rope.factor);
   rope.beta_fast =
       INGOT_TRY(h.number_or({"rope.scaling.yarn_beta_fast", "rope_scaling.beta_fast|rope_parameters.beta_fast"}, 32));
   rope.beta_slow =
@@ -85,8 +91,9 @@ std::string Hyperparameters::name(HyperKey key) const {
   return names.empty() ? architecture_ : names.back();
 }
 
-Result<int64_t> Hyperparameters::size_or(HyperKey key, int64_t fallback) const {
+Result<int64_t> Hyperparameters::size_or(HyperKey key, int64_t fallback, int64_t null) const {
   for (const std::string& k : spellings(key)) {
+    if (source_.is_null(k)) return null;
     // Some files give one value a layer; one that is the same for all layers is that value.
     if (const MetaValue* m = source_.find_metadata(k))
       if (const auto* list = std::get_if<std::vector<int64_t>>(m)) {
@@ -103,16 +110,17 @@ Result<int64_t> Hyperparameters::size_or(HyperKey key, int64_t fallback) const {
   return fallback;
 }
 
-Result<int64_t> Hyperparameters::require_size(HyperKey key) const {
-  const int64_t v = INGOT_TRY(size_or(key, -1));
+Result<int64_t> Hyperparameters::require_size(HyperKey key, int64_t fallback) const {
+  const int64_t v = INGOT_TRY(size_or(key, fallback ? fallback : -1));
   if (v < 0) return invalid("[model] '{}' is missing: the file is incomplete, convert it again", name(key));
   if (v == 0)
     return invalid("[model] '{}' is 0, it must be at least 1: convert or download the model again", name(key));
   return v;
 }
 
-Result<double> Hyperparameters::number_or(HyperKey key, double fallback) const {
+Result<double> Hyperparameters::number_or(HyperKey key, double fallback, double null) const {
   for (const std::string& k : spellings(key)) {
+    if (source_.is_null(k)) return null;
     const auto v = INGOT_TRY(source_.get_double(k));
     if (!v) continue;
     if (!std::isfinite(*v))
@@ -120,6 +128,32 @@ Result<double> Hyperparameters::number_or(HyperKey key, double fallback) const {
     return *v;
   }
   return fallback;
+}
+
+Result<bool> Hyperparameters::flag_or(HyperKey key, bool fallback) const {
+  for (const std::string& k : spellings(key))
+    if (const auto v = INGOT_TRY(source_.get_bool(k))) return *v;
+  return fallback;
+}
+
+Result<std::vector<bool>> Hyperparameters::sliding_layers(int64_t layers,
+                                                          const std::function<bool(int64_t)>& otherwise) const {
+  std::vector<bool> out;
+  for (const std::string& k : spellings({"", "layer_types"})) {
+    const MetaValue* m = source_.find_metadata(k);
+    if (!m) continue;
+    const auto* types = std::get_if<std::vector<std::string_view>>(m);
+    if (!types || static_cast<int64_t>(types->size()) != layers)
+      return invalid("[model] '{}' is not a list of {} texts, one a layer: download the model again", k, layers);
+    for (std::string_view type : *types) {
+      if (type != "sliding_attention" && type != "full_attention")
+        return unimplemented("[model] '{}' has '{}', which is not one of sliding_attention, full_attention", k, type);
+      out.push_back(type == "sliding_attention");
+    }
+    return out;
+  }
+  for (int64_t i = 0; i < layers; ++i) out.push_back(otherwise(i));
+  return out;
 }
 
 Result<std::string> Hyperparameters::string_or(HyperKey key, std::string fallback) const {
@@ -141,21 +175,25 @@ std::vector<float> Hyperparameters::floats(HyperKey key) const {
 Result<ModelConfig> read_config(const Source& source, const std::string& architecture) {
   const Hyperparameters h(source, architecture);
   ModelConfig c{.architecture = architecture};
-  c.layers = INGOT_TRY(h.require_size({"block_count", "num_hidden_layers|n_layer"}));
-  c.width = INGOT_TRY(h.require_size({"embedding_length", "hidden_size|n_embd"}));
-  c.heads = INGOT_TRY(h.require_size({"attention.head_count", "num_attention_heads|n_head"}));
-  c.kv_heads = INGOT_TRY(h.size_or({"attention.head_count_kv", "num_key_value_heads"}, c.heads));
-  c.ffn = INGOT_TRY(h.size_or({"feed_forward_length", "intermediate_size|n_inner"}, 4 * c.width));
-  c.context = INGOT_TRY(h.require_size({"context_length", "max_position_embeddings|n_positions"}));
-  c.head_dim = INGOT_TRY(h.size_or({"attention.key_length", "head_dim"}, c.width / c.heads));
-  c.window = INGOT_TRY(h.size_or({"attention.sliding_window", "sliding_window"}, 0));
+  const ClassDefaults d = INGOT_TRY(class_defaults(source));
+  c.layers = INGOT_TRY(h.require_size({"block_count", "num_hidden_layers|n_layer"}, d.layers));
+  c.width = INGOT_TRY(h.require_size({"embedding_length", "hidden_size|n_embd"}, d.width));
+  c.heads = INGOT_TRY(h.require_size({"attention.head_count", "num_attention_heads|n_head"}, d.heads));
+  c.kv_heads = INGOT_TRY(
+      h.size_or({"attention.head_count_kv", "num_key_value_heads"}, d.kv_heads ? d.kv_heads : c.heads, c.heads));
+  c.ffn = INGOT_TRY(
+      h.size_or({"feed_forward_length", "intermediate_size|n_inner"}, d.ffn ? d.ffn : 4 * c.width, 4 * c.width));
+  c.context = INGOT_TRY(h.require_size({"context_length", "max_position_embeddings|n_positions"}, d.context));
+  const int64_t share = c.width / c.heads;
+  c.head_dim = INGOT_TRY(h.size_or({"attention.key_length", "head_dim"}, d.head_dim ? d.head_dim : share, share));
+  c.window = INGOT_TRY(h.size_or({"attention.sliding_window", "sliding_window"}, d.window, 0));
   c.norm_eps = static_cast<float>(INGOT_TRY(h.number_or(
       {"attention.layer_norm_rms_epsilon|attention.layer_norm_epsilon", "rms_norm_eps|layer_norm_epsilon|norm_eps"},
-      1e-5)));
-  c.attention_softcap =
-      static_cast<float>(INGOT_TRY(h.number_or({"attn_logit_softcapping", "attn_logit_softcapping"}, 0)));
-  c.logit_softcap =
-      static_cast<float>(INGOT_TRY(h.number_or({"final_logit_softcapping", "final_logit_softcapping"}, 0)));
+      d.norm_eps)));
+  c.attention_softcap = static_cast<float>(
+      INGOT_TRY(h.number_or({"attn_logit_softcapping", "attn_logit_softcapping"}, d.attention_softcap, 0)));
+  c.logit_softcap = static_cast<float>(
+      INGOT_TRY(h.number_or({"final_logit_softcapping", "final_logit_softcapping"}, d.logit_softcap, 0)));
   constexpr std::string_view kAgain = "convert or download the model again";
   if (c.layers > 4096)
     return invalid("[model] '{}' is {}, over the limit 4096: {}", h.name({"block_count", "num_hidden_layers"}),
@@ -171,14 +209,17 @@ Result<ModelConfig> read_config(const Source& source, const std::string& archite
   c.attention_scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_dim)));
   c.rope.base = INGOT_TRY(h.number_or({"rope.freq_base", "rope_theta|rope_parameters.rope_theta"}, 10000));
   INGOT_TRY(check(c.rope.base > 0, h.name({"rope.freq_base", "rope_theta"}), c.rope.base));
-  const double partial = INGOT_TRY(h.number_or({"", "partial_rotary_factor|rope_parameters.partial_rotary_factor"}, 1));
-  INGOT_TRY(check(partial > 0 && partial <= 1, h.name({"", "partial_rotary_factor"}), partial));
-  c.rope.rotary_dim = INGOT_TRY(
-      h.size_or({"rope.dimension_count", ""}, static_cast<int64_t>(static_cast<double>(c.head_dim) * partial)));
-  if (c.rope.rotary_dim % 2 || c.rope.rotary_dim > c.head_dim)
-    return invalid("[model] '{}' is {}: not an even number that fits a head of {}: {}",
-                   h.name({"rope.dimension_count", "partial_rotary_factor"}), c.rope.rotary_dim, c.head_dim, kAgain);
-  INGOT_TRY(read_yarn_and_friends(h, c.rope, static_cast<double>(c.context)));
+  constexpr HyperKey kPartial{"rope.dimension_count", "partial_rotary_factor|rope_parameters.partial_rotary_factor"};
+  const double partial = INGOT_TRY(h.number_or({"", kPartial.hf}, 1));
+  if (!(partial > 0 && partial <= 1))
+    return invalid("[model] '{}' is {}, not in (0, 1]: {}", h.name(kPartial), partial, kAgain);
+  c.rope.rotary_dim =
+      INGOT_TRY(h.size_or({kPartial.gguf, ""}, static_cast<int64_t>(static_cast<double>(c.head_dim) * partial)));
+  if (c.rope.rotary_dim % 2 || c.rope.rotary_dim < 2 || c.rope.rotary_dim > c.head_dim)
+    return invalid("[model] '{}' lets {} of a head's {} elements rotate, which is not an even number of them: {}",
+                   h.name(kPartial), c.rope.rotary_dim, c.head_dim, kAgain);
+  c.rope.original_context = static_cast<double>(d.original_context ? d.original_context : c.context);
+  INGOT_TRY(read_scaling(h, c.rope, static_cast<double>(c.context), source.kind() == SourceKind::kGguf));
   return c;
 }
 

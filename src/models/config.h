@@ -4,6 +4,7 @@
 // architecture has is read by its own file through Hyperparameters. Thread-safety: plain value.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,9 +20,9 @@ struct RopeConfig {
   bool interleaved = false;      // pairs are neighbours (GGUF's llama) or halves (Hugging Face)
   std::string scaling = "none";  // none, linear, yarn, llama3, longrope
   double factor = 1;
-  double original_context = 0;           // yarn, llama3, longrope
-  double attention_factor = 0;           // yarn, longrope: multiplies cos and sin; 0 = by the paper's formula
-  double beta_fast = 32, beta_slow = 1;  // yarn
+  double original_context = 0;                       // yarn, llama3, longrope
+  double attention_factor = 0;                       // multiplies cos and sin; 0 = by the method's formula
+  double beta_fast = 32, beta_slow = 1;              // yarn
   double low_freq_factor = 1, high_freq_factor = 4;  // llama3
   std::vector<float> long_factors, short_factors;    // longrope, from config.json; GGUF has them as tensors
 };
@@ -47,12 +48,18 @@ class Hyperparameters {
  public:
   Hyperparameters(const Source& source, std::string architecture);
 
-  // Absent: the fallback, or for required ones kInvalidArgument naming the key. Out of [1, 2^31): an error too.
-  Result<int64_t> require_size(HyperKey key) const;
-  Result<int64_t> size_or(HyperKey key, int64_t fallback) const;
-  Result<double> number_or(HyperKey key, double fallback) const;
+  // Absent: the fallback; null in config.json: `null`. Out of [0, 2^31): kInvalidArgument naming key and value.
+  Result<int64_t> size_or(HyperKey key, int64_t fallback, int64_t null) const;
+  Result<int64_t> size_or(HyperKey key, int64_t fallback) const { return size_or(key, fallback, fallback); }
+  // The same, where 0 cannot be: kInvalidArgument naming the key.
+  Result<int64_t> require_size(HyperKey key, int64_t fallback) const;
+  Result<double> number_or(HyperKey key, double fallback, double null) const;
+  Result<double> number_or(HyperKey key, double fallback) const { return number_or(key, fallback, fallback); }
+  Result<bool> flag_or(HyperKey key, bool fallback) const;
   Result<std::string> string_or(HyperKey key, std::string fallback) const;
   std::vector<float> floats(HyperKey key) const;
+  // By layer, whether it sees only the window: as config.json's layer_types says, else what `otherwise` does.
+  Result<std::vector<bool>> sliding_layers(int64_t layers, const std::function<bool(int64_t layer)>& otherwise) const;
   // For messages: the spelling that the file uses, or the one it should.
   std::string name(HyperKey key) const;
 

@@ -128,16 +128,8 @@ bool absorb_activation(Matcher& m, Node& n) {
 Result<bool> fuse_conv(Graph& graph, const PassContext&) {
   Matcher m(graph);
   bool changed = false;
-  for (const auto rule : {absorb_affine, absorb_residual, absorb_activation}) {
-    for (NodeId id : graph.order()) {
-      Node& n = graph.node(id);
-      if (n.outputs.size() != 1 || graph.value(n.outputs[0]).type.dtype != DType::kF32 || !rule(m, n)) continue;
-      changed = true;
-      m.refresh();
-    }
-    if (changed) graph.remove_dead();
-    m.refresh();
-  }
+  for (const RewriteRule rule : {absorb_affine, absorb_residual, absorb_activation})
+    changed |= rewrite_nodes(m, [](DType t) { return t == DType::kF32; }, rule);
   return changed;
 }
 

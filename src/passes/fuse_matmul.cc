@@ -26,7 +26,7 @@ bool fits_as_bias(const Graph& g, ValueId bias, ValueId result) {
   return b.dims->back().is_const() && b.dims->back() == y.dims->back();
 }
 
-bool rewrite_gemm(const Matcher& m, Node& n) {
+bool rewrite_gemm(Matcher& m, Node& n) {
   const Graph& g = m.graph_view();
   if (n.op != Op::kGemm || !is_float(g.value(n.outputs[0]).type.dtype)) return false;
   if (has_bias(n) && (n.attributes.get_float("beta", 1) != 1 || !fits_as_bias(g, n.inputs[2], n.outputs[0])))
@@ -40,7 +40,7 @@ bool rewrite_gemm(const Matcher& m, Node& n) {
 }
 
 // MatMul of an operand whose last two axes a Transpose swapped.
-bool absorb_transpose(const Matcher& m, Node& n) {
+bool absorb_transpose(Matcher& m, Node& n) {
   if (!is_product(n)) return false;
   for (size_t i : {0, 1}) {
     const Node* t = m.producer(n.inputs[i], Op::kTranspose);
@@ -69,7 +69,7 @@ void take_over(Node& n, const Node& product) {
   n.attributes = std::move(attributes);
 }
 
-bool absorb_scale(const Matcher& m, Node& n) {
+bool absorb_scale(Matcher& m, Node& n) {
   if (n.op != Op::kMul && n.op != Op::kDiv) return false;
   for (size_t i : {0, 1}) {
     if (n.op == Op::kDiv && i == 1) continue;
@@ -85,7 +85,7 @@ bool absorb_scale(const Matcher& m, Node& n) {
   return false;
 }
 
-bool absorb_bias(const Matcher& m, Node& n) {
+bool absorb_bias(Matcher& m, Node& n) {
   if (n.op != Op::kAdd) return false;
   for (size_t i : {0, 1}) {
     const ValueId bias = n.inputs[1 - i];
@@ -100,7 +100,7 @@ bool absorb_bias(const Matcher& m, Node& n) {
   return false;
 }
 
-bool absorb_activation(const Matcher& m, Node& n) {
+bool absorb_activation(Matcher& m, Node& n) {
   const auto spec = activation_of(m, n, true);
   const Node* product = spec ? absorbed_product(m, n.inputs[0]) : nullptr;
   if (!product || has_activation(*product)) return false;
@@ -114,16 +114,8 @@ bool absorb_activation(const Matcher& m, Node& n) {
 Result<bool> fuse_matmul(Graph& graph, const PassContext&) {
   Matcher m(graph);
   bool changed = false;
-  for (const auto rule : {rewrite_gemm, absorb_transpose, absorb_scale, absorb_bias, absorb_activation}) {
-    for (NodeId id : graph.order()) {
-      Node& n = graph.node(id);
-      if (n.outputs.size() != 1 || !is_float(graph.value(n.outputs[0]).type.dtype) || !rule(m, n)) continue;
-      changed = true;
-      m.refresh();
-    }
-    if (changed) graph.remove_dead();
-    m.refresh();
-  }
+  for (const RewriteRule rule : {rewrite_gemm, absorb_transpose, absorb_scale, absorb_bias, absorb_activation})
+    changed |= rewrite_nodes(m, is_float, rule);
   return changed;
 }
 

@@ -55,6 +55,20 @@ bool Matcher::same_shape(ValueId a, ValueId b) const {
   return x.ranked() && y.ranked() && *x.dims == *y.dims;
 }
 
+bool rewrite_nodes(Matcher& m, bool (*takes)(DType), RewriteRule rule) {
+  Graph& graph = m.graph();
+  bool changed = false;
+  for (NodeId id : graph.order()) {
+    Node& n = graph.node(id);
+    if (n.outputs.size() != 1 || !takes(graph.value(n.outputs[0]).type.dtype) || !rule(m, n)) continue;
+    changed = true;
+    m.refresh();
+  }
+  if (changed) graph.remove_dead();
+  m.refresh();
+  return changed;
+}
+
 std::optional<ActivationSpec> activation_of(const Matcher& m, const Node& n, bool with_gelu) {
   switch (n.op) {
     case Op::kRelu: return ActivationSpec{"relu"};

@@ -40,6 +40,10 @@ class Matcher {
   std::vector<int> readers_;  // per value; graph outputs count as two
 };
 
+// Tries `rule` on every node of one output whose type `takes` accepts; true: one of them was rewritten.
+using RewriteRule = bool (*)(Matcher& m, Node& n);
+bool rewrite_nodes(Matcher& m, bool (*takes)(DType), RewriteRule rule);
+
 // How a following activation is written in a fused op's attributes; nullopt if it is none (or not constant).
 struct ActivationSpec {
   std::string name;

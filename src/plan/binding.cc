@@ -85,33 +85,21 @@ Result<void> match_input(const Value& v, const Shape& shape, std::map<std::strin
 }
 
 Result<void> Binder::infer_shapes(std::span<const Shape> inputs, std::span<const Shape> states) {
-  std::vector<InferredValue> known(graph_.num_values());
   std::map<std::string, int64_t> symbols;
-  auto give = [&](const std::vector<ValueId>& ids, std::span<const Shape> shapes) -> Result<void> {
+  auto types_of = [&](const std::vector<ValueId>& ids,
+                      std::span<const Shape> shapes) -> Result<std::vector<InferredValue>> {
     INGOT_CHECK(ids.size() == shapes.size());
+    std::vector<InferredValue> types;
     for (size_t i = 0; i < ids.size(); ++i) {
       const Value& v = graph_.value(ids[i]);
       INGOT_TRY(match_input(v, shapes[i], symbols));
-      known[static_cast<size_t>(ids[i])].type = Type::of(v.type.dtype, Dims(shapes[i].begin(), shapes[i].end()));
+      types.push_back({Type::of(v.type.dtype, Dims(shapes[i].begin(), shapes[i].end())), std::nullopt, nullptr});
     }
-    return {};
+    return types;
   };
-  INGOT_TRY(give(graph_.inputs(), inputs));
-  INGOT_TRY(give(graph_.states(), states));
-  std::vector<InferredValue> in, res;
-  for (size_t i = 0; i < known.size(); ++i) {
-    const Value& v = graph_.value(ValueId{static_cast<int32_t>(i)});
-    if (v.kind == ValueKind::kConstant) known[i] = {v.type, std::nullopt, &v.constant};
-  }
-  for (NodeId id : graph_.order()) {
-    const Node& n = graph_.node(id);
-    in.clear();
-    for (ValueId v : n.inputs) in.push_back(v == kNoValue ? InferredValue{} : known[static_cast<size_t>(v)]);
-    res.assign(n.outputs.size(), {});
-    InferContext context(n, in, res);
-    INGOT_TRY(infer_node(context));
-    for (size_t i = 0; i < res.size(); ++i) known[static_cast<size_t>(n.outputs[i])] = std::move(res[i]);
-  }
+  const auto input_types = INGOT_TRY(types_of(graph_.inputs(), inputs));
+  const auto state_types = INGOT_TRY(types_of(graph_.states(), states));
+  const auto known = INGOT_TRY(infer_graph(graph_, input_types, state_types));
   out_.values.resize(known.size());
   for (size_t i = 0; i < known.size(); ++i) {
     const auto shape = known[i].type.concrete();
@@ -158,10 +146,10 @@ void Binder::classify_steps() {
     for (ValueId v : n.outputs) b.dynamic |= dynamic_[static_cast<size_t>(v)] != 0;
     if (b.dynamic) continue;
     const auto in = views(n.inputs), out = views(n.outputs);
-    const BoundShapes shapes{n, in, out, num_threads_};
+    const BoundShapes shapes{n, in, out, num_threads_, step.kernel.prepared.get()};
     b.parallel = num_threads_ > 1 && step.kernel.work && step.kernel.work(shapes) >= kParallelWorkMin;
     if (step.kernel.scratch_bytes)
-      scratch_bytes_[s] = step.kernel.scratch_bytes({n, in, out, b.parallel ? num_threads_ : 1});
+      scratch_bytes_[s] = step.kernel.scratch_bytes({n, in, out, b.parallel ? num_threads_ : 1, shapes.prepared});
   }
 }
 

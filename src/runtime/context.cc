@@ -224,7 +224,7 @@ bool ExecutionContext::prepare_dynamic(size_t index) {
   for (const TensorRef& out : s.outputs)
     if (!out.data) return false;
   std::vector<TensorView> outputs(s.outputs.begin(), s.outputs.end());
-  const BoundShapes shapes{n, s.inputs, outputs, pool_.size()};
+  const BoundShapes shapes{n, s.inputs, outputs, pool_.size(), kernel.prepared.get()};
   const bool parallel = kernel.work && kernel.work(shapes) >= kParallelWorkMin;
   if (kernel.scratch_bytes) {
     auto scratch = allocate_arena(kernel.scratch_bytes(shapes) + 1);

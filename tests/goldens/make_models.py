@@ -61,6 +61,11 @@ MODELS = {
     "qwen2": COMMON | dict(architectures=["Qwen2ForCausalLM"], model_type="qwen2", hidden_act="silu",
                            num_attention_heads=2, num_key_value_heads=1, rms_norm_eps=1e-6,
                            rope_theta=1000000.0, use_sliding_window=False),
+    # Layers 0 and 1 see all positions, layer 2 only 24. GGUF cannot say that: no model.gguf.
+    "qwen2_window": COMMON | dict(architectures=["Qwen2ForCausalLM"], model_type="qwen2", hidden_act="silu",
+                                  num_attention_heads=2, num_key_value_heads=1, num_hidden_layers=3,
+                                  rms_norm_eps=1e-6, rope_theta=1000000.0, use_sliding_window=True,
+                                  sliding_window=24, max_window_layers=2),
     "qwen3": QWEN3,
     "qwen3_yarn": QWEN3 | dict(rope_theta=10000.0, rope_scaling=dict(
         rope_type="yarn", factor=4.0, original_max_position_embeddings=32)),
@@ -166,9 +171,10 @@ def make(name):
     np.save(folder / "hidden.npy", np.stack([h[0].numpy() for h in out.hidden_states]).astype(np.float32))
     (folder / "tokens.json").write_text(json.dumps({"token_ids": ids}) + "\n")
 
-    export_gguf.export(folder / "model.gguf", MODELS[name], {k: v.numpy() for k, v in state.items()},
-                       dict(tokens=tokens(), merges=MERGES, special=SPECIAL, bos=BOS if adds_bos else EOS, eos=EOS,
-                            pad=PAD, add_bos=adds_bos, chat=CHAT if name == "llama3" else None))
+    if name != "qwen2_window":
+        export_gguf.export(folder / "model.gguf", MODELS[name], {k: v.numpy() for k, v in state.items()},
+                           dict(tokens=tokens(), merges=MERGES, special=SPECIAL, bos=BOS if adds_bos else EOS, eos=EOS,
+                                pad=PAD, add_bos=adds_bos, chat=CHAT if name == "llama3" else None))
     size = sum(f.stat().st_size for f in folder.iterdir())
     probs = torch.softmax(out.logits[0], -1).max(-1).values
     print(f"{name:18} {size / 1000:6.0f} kB  |logits| {np.abs(logits).mean():.2f}  top p {float(probs.mean()):.2f}")

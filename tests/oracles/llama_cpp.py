@@ -56,7 +56,7 @@ def _keep_log(level, text, _user):
     _log_lines.append(text.decode(errors="replace"))
 
 
-def library():
+def shared_object():
     global _lib
     if _lib is None:
         path = importlib.util.find_spec("xllamacpp.xllamacpp").origin
@@ -84,14 +84,14 @@ def library():
 
 
 def system_info():
-    return library().llama_print_system_info().decode()
+    return shared_object().llama_print_system_info().decode()
 
 
 class Model:
     """`with Model(path) as m:`; logits are float32 [V], one row a position asked for."""
 
     def __init__(self, path, n_ctx=4096, n_batch=512, threads=2, flash_attn=-1, kv_type=_F16):
-        lib = library()
+        lib = shared_object()
         mp = lib.llama_model_default_params()
         self.model = lib.llama_model_load_from_file(str(path).encode(), mp)
         if not self.model:
@@ -117,7 +117,7 @@ class Model:
         return self
 
     def __exit__(self, *_):
-        lib = library()
+        lib = shared_object()
         lib.llama_batch_free(self.batch)
         lib.llama_free(self.ctx)
         lib.llama_model_free(self.model)
@@ -125,19 +125,19 @@ class Model:
     def tokenize(self, text, special=True, parse_special=False):
         raw = text.encode()
         out = (c.c_int32 * (len(raw) + 8))()
-        n = library().llama_tokenize(self.vocab, raw, len(raw), out, len(out), special, parse_special)
+        n = shared_object().llama_tokenize(self.vocab, raw, len(raw), out, len(out), special, parse_special)
         if n < 0:
             raise RuntimeError(f"llama_tokenize: {n}")
         return list(out[:n])
 
     def clear(self):
-        library().llama_memory_clear(library().llama_get_memory(self.ctx), True)
+        shared_object().llama_memory_clear(shared_object().llama_get_memory(self.ctx), True)
         self.pos = 0
 
     def feed(self, ids, want=None):
         """Appends ids; yields logits of the rows whose index in ids is in `want` (default: the last)."""
         want = {len(ids) - 1} if want is None else set(want)
-        lib, rows, b = library(), [], self.batch
+        lib, rows, b = shared_object(), [], self.batch
         for start in range(0, len(ids), self.n_batch):
             part = ids[start:start + self.n_batch]
             b.n_tokens = len(part)
@@ -166,8 +166,8 @@ class Model:
 
     def perplexity(self, ids, ctx=512):
         """llama.cpp's measure: chunks of ctx tokens, BOS in place of each first, the second half scored."""
-        bos, total, count = library().llama_vocab_bos(self.vocab), 0.0, 0
-        add_bos = library().llama_vocab_get_add_bos(self.vocab)
+        bos, total, count = shared_object().llama_vocab_bos(self.vocab), 0.0, 0
+        add_bos = shared_object().llama_vocab_get_add_bos(self.vocab)
         first = ctx // 2
         for start in range(0, len(ids) // ctx * ctx, ctx):
             chunk = list(ids[start:start + ctx])

@@ -25,7 +25,7 @@ class Vocabulary:
     """llama.cpp with only the vocabulary of a file."""
 
     def __init__(self, path):
-        lib = llama_cpp.library()
+        lib = llama_cpp.shared_object()
         params = lib.llama_model_default_params()
         params.pad[VOCAB_ONLY_OFFSET] = 1
         self.model = lib.llama_model_load_from_file(str(path).encode(), params)

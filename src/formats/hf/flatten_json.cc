@@ -12,14 +12,15 @@ namespace bj = boost::json;
 
 class Flattener {
  public:
-  Flattener(std::string_view what, TextArena& arena, Metadata& out) : what_(what), arena_(arena), out_(out) {}
+  Flattener(std::string_view what, TextArena& arena, Metadata& out, Nulls* nulls)
+      : what_(what), arena_(arena), out_(out), nulls_(nulls) {}
 
   // The recursion is as deep as the document, which the JSON parser limits.
   Result<void> visit(const bj::value& v, std::string& key) {
     if (key.size() > limits::kTensorNameBytesMax)
       return error(Code::kResourceExhausted, "{}: key '{}' is longer than the limit {}", what_, printable(key),
                    limits::kTensorNameBytesMax);
-    if (v.is_null()) return {};
+    if (v.is_null()) return add_null(key);
     if (const bj::object* object = v.if_object()) return visit_object(*object, key);
     if (const bj::array* array = v.if_array()) {
       if (auto vector = as_vector(*array)) return add(key, std::move(*vector));
@@ -84,28 +85,42 @@ class Flattener {
     return out;
   }
 
+  Result<void> add_null(std::string_view key) {
+    if (!nulls_) return {};
+    INGOT_TRY(count(key));
+    nulls_->insert(keep(key));
+    return {};
+  }
+
   Result<void> add(std::string_view key, MetaValue value) {
+    INGOT_TRY(count(key));
+    out_.emplace_back(keep(key), std::move(value));
+    return {};
+  }
+
+  Result<void> count(std::string_view key) {
     key_bytes_ += key.size();
-    if (out_.size() >= limits::kMetadataEntriesMax || key_bytes_ > limits::kFlatKeyBytesMax)
+    const size_t entries = out_.size() + (nulls_ ? nulls_->size() : 0);
+    if (entries >= limits::kMetadataEntriesMax || key_bytes_ > limits::kFlatKeyBytesMax)
       return error(Code::kResourceExhausted, "{}: too many values at '{}': the limits are {} entries and {} key bytes",
                    what_, printable(key), limits::kMetadataEntriesMax, limits::kFlatKeyBytesMax);
-    out_.emplace_back(keep(key), std::move(value));
     return {};
   }
 
   std::string_view what_;
   TextArena& arena_;
   Metadata& out_;
+  Nulls* nulls_;
   uint64_t key_bytes_ = 0;
 };
 
 }  // namespace
 
 Result<void> flatten_json(const bj::value& root, std::string_view prefix, std::string_view what, TextArena& arena,
-                          Metadata& out) {
+                          Metadata& out, Nulls* nulls) {
   if (!root.is_object()) return invalid("{}: expected a JSON object", what);
   std::string key(prefix);
-  return Flattener(what, arena, out).visit_object(root.get_object(), key);
+  return Flattener(what, arena, out, nulls).visit_object(root.get_object(), key);
 }
 
 }  // namespace ingot

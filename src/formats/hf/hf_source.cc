@@ -28,11 +28,12 @@ using Texts = std::map<std::string, std::shared_ptr<const MappedFile>, std::less
 
 class HfSource final : public Source {
  public:
-  HfSource(Texts texts, HfWeights weights, TextArena arena, Metadata metadata)
+  HfSource(Texts texts, HfWeights weights, TextArena arena, Metadata metadata, Nulls nulls)
       : texts_(std::move(texts)),
         weights_(std::move(weights)),
         arena_(std::move(arena)),
-        metadata_(std::move(metadata)) {
+        metadata_(std::move(metadata)),
+        nulls_(std::move(nulls)) {
     for (const auto& shard : weights_.shards) paths_.push_back(shard.map->path());
     build_index();
   }
@@ -42,6 +43,7 @@ class HfSource final : public Source {
   const std::vector<std::string>& paths() const override { return paths_; }
   const std::vector<std::pair<std::string_view, MetaValue>>& metadata() const override { return metadata_; }
   const std::vector<SourceTensor>& tensors() const override { return weights_.tensors; }
+  bool is_null(std::string_view key) const override { return nulls_.contains(key); }
   std::string_view file(std::string_view name) const override {
     const auto it = texts_.find(name);
     if (it == texts_.end()) return {};
@@ -54,6 +56,7 @@ class HfSource final : public Source {
   HfWeights weights_;
   TextArena arena_;  // owns the metadata's text
   Metadata metadata_;
+  Nulls nulls_;
   std::vector<std::string> paths_;
 };
 
@@ -84,14 +87,14 @@ Result<Texts> map_texts(const fs::path& folder) {
 }
 
 // config.json under "config.", and so on.
-Result<void> flatten_texts(const Texts& texts, TextArena& arena, Metadata& out) {
+Result<void> flatten_texts(const Texts& texts, TextArena& arena, Metadata& out, Nulls& nulls) {
   for (const std::string_view stem : kFlattened) {
     const auto it = texts.find(fmt::format("{}.json", stem));
     if (it == texts.end()) continue;
     const auto bytes = it->second->bytes();
     const std::string what = fmt::format("[hf] '{}'", it->second->path());
     const auto root = INGOT_TRY(parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, what));
-    INGOT_TRY(flatten_json(root, stem, what, arena, out));
+    INGOT_TRY(flatten_json(root, stem, what, arena, out, &nulls));
   }
   return {};
 }
@@ -124,9 +127,11 @@ Result<std::shared_ptr<const Source>> open_hf(const std::string& path) {
                      folder.string());
   TextArena arena;
   Metadata metadata;
-  INGOT_TRY(flatten_texts(texts, arena, metadata));
+  Nulls nulls;
+  INGOT_TRY(flatten_texts(texts, arena, metadata, nulls));
   keep_shard_metadata(weights, arena, metadata);
-  return std::make_shared<const HfSource>(std::move(texts), std::move(weights), std::move(arena), std::move(metadata));
+  return std::make_shared<const HfSource>(std::move(texts), std::move(weights), std::move(arena), std::move(metadata),
+                                          std::move(nulls));
 }
 
 }  // namespace ingot

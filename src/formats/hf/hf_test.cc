@@ -152,6 +152,10 @@ TEST(FlattenJson, bounds_the_memory_of_keys) {
   for (int i = 0; i < 4; ++i) text = "{\"" + key + "\":" + text + "}";
   const auto result = flatten_json(parse_json(text, "x").value(), "p", "x", arena, out);
   EXPECT_EQ(result.error().code(), Code::kResourceExhausted);
+  Nulls nulls;
+  ASSERT_TRUE(
+      flatten_json(parse_json(R"({"a": null, "b": {"c": null}, "d": 1})", "x").value(), "p", "x", arena, out, &nulls));
+  EXPECT_EQ(nulls, (Nulls{"p.a", "p.b.c"}));
   EXPECT_FALSE(flatten_json(parse_json("[]", "x").value(), "p", "x", arena, out));
 }
 

@@ -2,9 +2,9 @@
 
 #include <filesystem>
 #include <fstream>
-#include <random>
 
 #include "formats/onnx/onnx_import.h"
+#include "formats/test_files.h"
 #include "onnx.pb.h"
 
 namespace ingot {
@@ -272,23 +272,30 @@ TEST(OnnxImport, keeps_external_data_inside_the_folder) {
   fs::remove_all(folder);
 }
 
+TEST(OnnxImport, limits_the_number_of_nodes) {
+  // A model's graph of empty nodes: field 1 of GraphProto, two bytes each.
+  std::string graph;
+  for (int64_t i = 0; i <= limits::kGraphNodesMax; ++i) graph += std::string("\x0a\x00", 2);
+  std::string model = "\x08\x08\x3a";  // ir_version 8, then the graph
+  for (size_t n = graph.size(); n || model.size() == 3; n >>= 7)
+    model += static_cast<char>((n & 127) | (n >> 7 ? 128 : 0));
+  model += graph;
+  const auto result = import_onnx_bytes(std::as_bytes(std::span(model)));
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.error().message().find(std::to_string(limits::kGraphNodesMax)), std::string::npos)
+      << result.error().message();
+}
+
 TEST(OnnxImport, survives_damage_at_1000_places) {
   const std::string whole = reshaping_model().bytes();
-  std::mt19937 random(7);
   int imported = 0;
-  for (int i = 0; i < 1000; ++i) {
-    std::string bytes = whole;
-    const size_t at = random() % bytes.size();
-    if (i % 4 == 0)
-      bytes.resize(at);
-    else
-      bytes[at] = static_cast<char>(random());
+  for_each_damage(whole, 7, [&](const std::string& bytes) {
     auto g = import_onnx_bytes(std::as_bytes(std::span(bytes)));
     imported += g.has_value();
     if (!g) {
       EXPECT_FALSE(g.error().message().empty());
     }
-  }
+  });
   EXPECT_LT(imported, 1000);
 }
 

@@ -11,8 +11,8 @@ constexpr int64_t kEndMin = int64_t{1} << 31;  // ends at or above this mean "to
 
 Result<void> unranked(InferContext& c) { return c.set_unranked(0, c.type(0).dtype), Result<void>{}; }
 
-// Elements [start, end) by step of a dimension, following ONNX's clamping. Symbols are taken as sizes that
-// the slice does not pass, except where a minimum says it exactly.
+// Elements [start, end) by step of a dimension, following ONNX's clamping. A start or end that is a symbol counts
+// from the front: a size is not negative.
 Dim sliced(const Dim& dim, const Dim& start_in, const Dim& end_in, int64_t step) {
   if (dim.is_const() && start_in.is_const() && end_in.is_const()) {
     const int64_t n = dim.value();
@@ -36,15 +36,12 @@ Dim sliced(const Dim& dim, const Dim& start_in, const Dim& end_in, int64_t step)
     return whole ? ceil_div(dim, -step) : Dim::unknown();
   }
   const auto from_end = [](const Dim& d) { return d.is_const() && d.value() < 0; };
-  const Dim start = from_end(start_in) ? dim + start_in : start_in;
-  Dim end = end_in;
-  if (from_end(end_in))
-    end = dim + end_in;
-  else if (end_in.is_const() && end_in.value() >= kEndMin - 1)
-    end = dim;
-  else
-    end = min(dim, end_in);
-  return ceil_div(end - start, step);
+  const bool to_end = end_in.is_const() && end_in.value() >= kEndMin - 1;
+  if (to_end && from_end(start_in)) return ceil_div(min(dim, Dim(0) - start_in), step);
+  const Dim start = from_end(start_in) ? max(0, dim + start_in) : start_in;
+  const Dim end = to_end ? dim : from_end(end_in) ? dim + end_in : min(dim, end_in);
+  const Dim count = ceil_div(end - start, step);
+  return start.is_const(0) && !from_end(end_in) ? count : max(0, count);  // the former is never negative
 }
 
 // The slice of known elements along axis 0, if everything is an integer.

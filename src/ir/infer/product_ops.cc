@@ -1,4 +1,4 @@
-// Inference of matrix products other than MatMul: Gemm, Einsum, integer and fused forms.
+// Inference of matrix products: Gemm, MatMul, its integer and fused forms, Einsum.
 #include <algorithm>
 #include <map>
 
@@ -29,7 +29,7 @@ Result<void> infer_gemm(InferContext& c) {
 
 namespace {
 
-// The shape of MatMul of two shapes; nullopt after recording an error is impossible, so errors are Results.
+// The shape of MatMul of two shapes.
 Result<Dims> matmul_dims(const InferContext& c, Dims a, Dims b) {
   if (a.empty() || b.empty()) return c.fail("an operand is a scalar");
   const bool vector_a = a.size() == 1, vector_b = b.size() == 1;
@@ -47,6 +47,14 @@ Result<Dims> matmul_dims(const InferContext& c, Dims a, Dims b) {
 }
 
 }  // namespace
+
+Result<void> infer_matmul(InferContext& c) {
+  const DType dtype = c.type(0).dtype;
+  if (c.type(1).dtype != dtype) return c.fail("operands are {} and {}", c.type(0).to_string(), c.type(1).to_string());
+  if (!c.ranked(0) || !c.ranked(1)) return c.set_unranked(0, dtype), Result<void>{};
+  c.set(0, dtype, INGOT_TRY(matmul_dims(c, c.dims(0), c.dims(1))));
+  return {};
+}
 
 Result<void> infer_matmul_integer(InferContext& c) {
   for (int i : {2, 3}) {

@@ -1,6 +1,8 @@
 #include "text/jinja/template.h"
 
 #include <new>
+#include <optional>
+#include <stdexcept>
 
 #include "text/jinja/interpreter.h"
 #include "text/jinja/syntax/parser.h"
@@ -19,8 +21,21 @@ struct Template::Parsed {
 
 namespace {
 
-std::unexpected<Status> to_status(const TemplateError& e, int line) {
-  return error(e.code, "[template] line {}: {}", e.line != 0 ? e.line : line, e.message);
+// Runs `work` and turns all that is thrown in it into a Status, the folder's own errors and the library's.
+// line: where it happened, if the error does not say.
+template <class T, class Line>
+Result<T> without_throws(const Line& line, const auto& work) {
+  try {
+    return work();
+  } catch (const TemplateError& e) {
+    return error(e.code, "[template] line {}: {}", e.line != 0 ? e.line : line(), e.message);
+  } catch (const std::bad_alloc&) {
+    return error(Code::kResourceExhausted, "[template] line {}: out of memory", line());
+  } catch (const std::length_error&) {
+    return error(Code::kResourceExhausted, "[template] line {}: a text or list would be too long", line());
+  } catch (const std::exception& e) {
+    return error(Code::kInternal, "[template] line {}: {}", line(), e.what());
+  }
 }
 
 }  // namespace
@@ -36,30 +51,26 @@ Result<Template> Template::parse(std::string_view source) {
                    limits::kTemplateBytesMax);
   }
   if (!tokenizer::is_valid_utf8(source)) return invalid("[template] the template is not valid UTF-8");
-  auto parsed = std::make_unique<Parsed>();
-  try {
-    parsed->body = Parser(tokenize(source), parsed->constants).parse();
-    parsed->root = resolve_scopes(parsed->body, parsed->scope, parsed->constants);
-  } catch (const TemplateError& e) {
-    return to_status(e, 1);
-  }
-  return Template(std::move(parsed));
+  return without_throws<Template>([] { return 1; },
+                                  [&] {
+                                    auto parsed = std::make_unique<Parsed>();
+                                    parsed->body = Parser(tokenize(source), parsed->constants).parse();
+                                    parsed->root = resolve_scopes(parsed->body, parsed->scope, parsed->constants);
+                                    return Template(std::move(parsed));
+                                  });
 }
 
 Result<std::string> Template::render(const boost::json::object& variables, std::time_t now,
                                      const RenderLimits& limits) const {
-  Interpreter interpreter(parsed_->root, now, limits);
-  try {
+  std::optional<Interpreter> interpreter;
+  const auto line = [&] { return interpreter ? interpreter->heap().line : 1; };
+  return without_throws<std::string>(line, [&] {
+    Heap& heap = interpreter.emplace(parsed_->root, now, limits).heap();
     std::vector<std::pair<Value, Value>> entries;
-    for (const auto& [key, value] : variables) {
-      entries.emplace_back(interpreter.heap().string(std::string(key)), from_json(interpreter.heap(), value));
-    }
-    return interpreter.render(parsed_->body, parsed_->scope, interpreter.heap().dict(std::move(entries)));
-  } catch (const TemplateError& e) {
-    return to_status(e, interpreter.heap().line);
-  } catch (const std::bad_alloc&) {
-    return error(Code::kResourceExhausted, "[template] line {}: out of memory", interpreter.heap().line);
-  }
+    for (const auto& [key, value] : variables)
+      entries.emplace_back(heap.string(std::string(key)), from_json(heap, value));
+    return interpreter->render(parsed_->body, parsed_->scope, heap.dict(std::move(entries)));
+  });
 }
 
 }  // namespace ingot::jinja

@@ -1,6 +1,7 @@
 #include "text/jinja/template.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <boost/json.hpp>
 #include <cstdlib>
@@ -132,6 +133,25 @@ TEST(Template, many_names_and_branches_do_not_stall_the_parser) {
 TEST(Template, refuses_bytes_that_are_not_utf8_and_templates_too_long) {
   EXPECT_FALSE(Template::parse("\xff{{ x }}"));
   EXPECT_FALSE(Template::parse(std::string((1u << 20) + 1, 'x')));
+}
+
+// In a child process: parses what needs more memory than there is.
+[[noreturn]] void run_out_of_memory(const std::string& source) {
+  size_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const rlimit limit{pages * 4096 + (8u << 20), RLIM_INFINITY};
+  setrlimit(RLIMIT_AS, &limit);
+  const auto result = Template::parse(source);
+  std::_Exit(!result && result.error().code() == Code::kResourceExhausted ? 0 : 1);
+}
+
+TEST(TemplateDeathTest, memory_that_runs_out_is_a_status) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer's memory does not fit a limited address space";
+#endif
+  std::string tokens;
+  while (tokens.size() < limits::kTemplateBytesMax - 100) tokens += "{{a[1]}}";
+  EXPECT_EXIT(run_out_of_memory(tokens), testing::ExitedWithCode(0), "");
 }
 
 TEST(Template, integers_past_64_bits_are_errors) {

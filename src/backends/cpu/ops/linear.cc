@@ -1,6 +1,7 @@
 // ingot.linear on the CPU: weights packed once (kernels/matmul), activations quantized per call.
 #include "backends/backend.h"
 #include "backends/cpu/kernels/matmul/matmul.h"
+#include "backends/cpu/ops/packed_memory.h"
 #include "base/mapped_file.h"
 
 namespace ingot {
@@ -16,11 +17,9 @@ int64_t rows_of(const TensorView& x) { return x.shape.product(0, x.shape.rank() 
 int64_t work(const BoundShapes& s) { return rows_of(s.inputs[0]) * s.inputs[1].num_elements(); }
 
 size_t scratch_bytes(const BoundShapes& s) {
-  // The format depends on the weight type and this machine only, so it need not be read from `prepared`.
-  const TensorView& w = s.inputs[1];
-  const PackedWeights form = describe_weights(w.dtype, w.shape[0], w.shape[1], current_isa(), nullptr);
-  if (form.act == ActFormat::kF32) return 0;
-  return static_cast<size_t>(rows_of(s.inputs[0])) * quantized_row_bytes(form.act, w.shape[1]);
+  const PackedWeights& w = static_cast<const Packed*>(s.prepared)->weights;
+  if (w.act == ActFormat::kF32) return 0;
+  return static_cast<size_t>(rows_of(s.inputs[0])) * quantized_row_bytes(w.act, w.k);
 }
 
 void run(KernelContext& c) {
@@ -68,8 +67,7 @@ Result<Kernel> cpu_prepare_linear(const NodeView& v, ThreadPool& pool) {
   const Isa isa = current_isa();
   auto packed = std::make_shared<Packed>();
   const size_t bytes = packed_bytes(w.dtype, w.shape[0], w.shape[1], isa);
-  packed->memory = allocate_packed(bytes);
-  if (!packed->memory) return error(Code::kResourceExhausted, "[cpu] no memory for {} bytes of packed weights", bytes);
+  packed->memory = INGOT_TRY(packed_memory(bytes));
   auto* dst = static_cast<std::byte*>(packed->memory.get());
   packed->weights = describe_weights(w.dtype, w.shape[0], w.shape[1], isa, dst);
   pack(packed->weights, w, v.graph.value(v.node.inputs[1]).file_backed, dst, pool);

@@ -13,23 +13,32 @@ struct Norm {
 // A few operations an element.
 int64_t work(const BoundShapes& s) { return 2 * s.outputs[0].num_elements(); }
 
+// This thread's rows.
+struct Rows {
+  const float *x, *scale;
+  float* y;
+  int64_t count, width;
+};
+
+Rows rows_of(KernelContext& c) {
+  const int64_t width = c.in(1).num_elements();
+  if (width == 0) return {};
+  const Range r = c.share(c.in(0).num_elements() / width);
+  const int64_t at = r.begin * width;
+  return {c.in(0).as<float>() + at, c.in(1).as<float>(), c.out(0).as<float>() + at, r.end - r.begin, width};
+}
+
 void run_rms_norm(KernelContext& c) {
   const Norm& norm = *static_cast<const Norm*>(c.prepared);
-  const int64_t width = c.in(1).num_elements();
-  if (width == 0) return;
-  const Range r = c.share(c.in(0).num_elements() / width);
-  norm.kernels.rms_norm(c.in(0).as<float>() + r.begin * width, c.in(1).as<float>(),
-                        c.out(0).as<float>() + r.begin * width, r.end - r.begin, width, norm.eps);
+  const Rows r = rows_of(c);
+  if (r.count > 0) norm.kernels.rms_norm(r.x, r.scale, r.y, r.count, r.width, norm.eps);
 }
 
 void run_layer_norm(KernelContext& c) {
   const Norm& norm = *static_cast<const Norm*>(c.prepared);
-  const int64_t width = c.in(1).num_elements();
-  if (width == 0) return;
-  const Range r = c.share(c.in(0).num_elements() / width);
-  norm.kernels.layer_norm(c.in(0).as<float>() + r.begin * width, c.in(1).as<float>(),
-                          c.has_input(2) ? c.in(2).as<float>() : nullptr, c.out(0).as<float>() + r.begin * width,
-                          r.end - r.begin, width, norm.eps);
+  const Rows r = rows_of(c);
+  const float* bias = c.has_input(2) ? c.in(2).as<float>() : nullptr;
+  if (r.count > 0) norm.kernels.layer_norm(r.x, r.scale, bias, r.y, r.count, r.width, norm.eps);
 }
 
 Kernel make(std::string_view name, KernelFn run, float eps) {

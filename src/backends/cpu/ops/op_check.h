@@ -76,7 +76,8 @@ inline OpRun run_on_cpu(const OpCase& k, int threads) {
   }
   std::shared_ptr<void> scratch;
   if (kernel->scratch_bytes)
-    scratch = allocate_aligned(kernel->scratch_bytes({view.node, views, result_views, threads}));
+    scratch =
+        allocate_aligned(kernel->scratch_bytes({view.node, views, result_views, threads, kernel->prepared.get()}));
   struct Owner {
     ThreadPool* pool;
     std::string* error;
@@ -93,13 +94,6 @@ inline OpRun run_on_cpu(const OpCase& k, int threads) {
   return out;
 }
 
-inline std::vector<Isa> op_check_isas() {
-  std::vector<Isa> out;
-  for (Isa isa : {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512})
-    if (isa <= detected_isa()) out.push_back(isa);
-  return out;
-}
-
 // On every ISA and with 1, 2 and 3 threads: within `tolerance` of the reference, relative to max(|want|, scale);
 // the bits equal for every number of threads.
 inline void expect_like_ref(const OpCase& k, const std::string& what, double tolerance = 1e-5, double scale = 1) {
@@ -110,7 +104,7 @@ inline void expect_like_ref(const OpCase& k, const std::string& what, double tol
   const auto want = evaluate_node(ref_backend(), node, k.inputs);
   ASSERT_TRUE(want.has_value()) << what << ": " << want.error().message();
   const Isa before = current_isa();
-  for (Isa isa : op_check_isas()) {
+  for (Isa isa : available_isas(Isa::kAvx512)) {
     set_isa(isa);
     std::vector<Tensor> first;
     for (int threads : {1, 2, 3}) {

@@ -3,6 +3,7 @@
 #include "backends/cpu/kernels/conv/conv.h"
 #include "backends/cpu/kernels/simd/float_isa.h"
 #include "backends/cpu/ops/fused_activation.h"
+#include "backends/cpu/ops/packed_memory.h"
 #include "backends/cpu/ops/window_shape.h"
 
 namespace ingot {
@@ -81,8 +82,7 @@ Result<Kernel> cpu_prepare_tensor_conv(const NodeView& v, ThreadPool&) {
   p->act = *fused_activation(v.node.attributes);
   p->isa = float_isa();
   const size_t bytes = conv_packed_floats(p->weight) * sizeof(float);
-  p->packed = allocate_pages(bytes);
-  if (!p->packed) return error(Code::kResourceExhausted, "[cpu] no memory for {} bytes of packed weights", bytes);
+  p->packed = INGOT_TRY(packed_memory(bytes));
   pack_conv(p->weight, w.as<float>(), p->isa, static_cast<float*>(p->packed.get()));
   const char* how = p->weight.depthwise() ? "depthwise" : "gemm";
   return Kernel{.name = fmt::format("conv_{}_{}", how, isa_name(p->isa)),

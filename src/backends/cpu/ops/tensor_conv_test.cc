@@ -186,5 +186,19 @@ TEST(TensorMatMul, equals_the_reference_with_transposes_bias_and_activation) {
     }
 }
 
+TEST(TensorPool, gives_nan_where_a_window_holds_one) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN(), kInf = std::numeric_limits<float>::infinity();
+  Attributes a{{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 1}}, {"pads", Ints{1, 1, 1, 1}}};
+  Tensor x = random_tensor({1, 2, 17, 40}, 1);
+  float* p = x.mutable_as<float>();
+  for (const int64_t at : {0, 39, 45, 300, 679, 700}) p[at] = kNan;
+  p[44] = p[46] = p[301] = kInf;
+  p[60] = -kInf;
+  expect_like_ref({Op::kMaxPool, a, {x}}, "NaN");
+  const OpRun run = run_on_cpu({Op::kMaxPool, a, {x}}, 1);
+  EXPECT_TRUE(std::isnan(run.outputs[0].as<float>()[0]));
+  EXPECT_TRUE(std::isnan(run.outputs[0].as<float>()[44]));  // row 2 of the input is in the second window too
+}
+
 }  // namespace
 }  // namespace ingot

@@ -63,7 +63,11 @@ void ref_MaxPool(KernelContext& c) {
         const T* x = c.in(0).as<T>() + plane * in_size;
         int64_t best = -1;
         for_each_tap(w, in, out, o, [&](int64_t from) {
-          if (from >= 0 && (best < 0 || Compute<T>(x[from]) > Compute<T>(x[best]))) best = from;
+          if (from < 0) return;
+          const auto v = Compute<T>(x[from]);
+          // NaN wins: a window that holds one has no maximum.
+          if (best < 0 || v > Compute<T>(x[best]) || (v != v && Compute<T>(x[best]) == Compute<T>(x[best])))
+            best = from;
         });
         if (c.has_output(0)) c.out(0).as<T>()[plane * out_size + o] = best < 0 ? T(0) : x[best];
         if (c.has_output(1)) c.out(1).as<int64_t>()[plane * out_size + o] = plane * in_size + numbered(best);

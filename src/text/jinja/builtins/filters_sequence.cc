@@ -59,18 +59,7 @@ Value first(Interpreter& in, const Value& v, const Bound&) {
   return cursor.next(in.heap(), item) ? item : nothing(in.heap(), "first");
 }
 
-bool is_reversible(const Value& v) {
-  switch (v.kind()) {
-    case Kind::kString:
-    case Kind::kList:
-    case Kind::kTuple:
-    case Kind::kDict:
-    case Kind::kView:
-    case Kind::kRange:
-    case Kind::kUndefined: return true;
-    default: return false;
-  }
-}
+bool is_reversible(const Value& v) { return is_iterable(v) && v.kind() != Kind::kIterator && v.kind() != Kind::kLoop; }
 
 Value last(Interpreter& in, const Value& v, const Bound&) {
   if (!is_reversible(v)) fail("'{}' object is not reversible", type_name(v));

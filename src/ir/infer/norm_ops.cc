@@ -1,28 +1,7 @@
-// Inference of matrix products and normalizations.
+// Inference of normalizations.
 #include "ir/infer.h"
 
 namespace ingot {
-
-Result<void> infer_matmul(InferContext& c) {
-  const DType dtype = c.type(0).dtype;
-  if (c.type(1).dtype != dtype) return c.fail("operands are {} and {}", c.type(0).to_string(), c.type(1).to_string());
-  if (!c.ranked(0) || !c.ranked(1)) return c.set_unranked(0, dtype), Result<void>{};
-  Dims a = c.dims(0), b = c.dims(1);
-  if (a.empty() || b.empty()) return c.fail("an operand is a scalar");
-  const bool vector_a = a.size() == 1, vector_b = b.size() == 1;
-  if (vector_a) a.insert(a.begin(), Dim(1));
-  if (vector_b) b.push_back(Dim(1));
-  const Dim ka = a.back(), kb = b[b.size() - 2];
-  if (ka.is_const() && kb.is_const() && !(ka == kb))
-    return c.fail("inner dimensions differ: {} and {}", c.type(0).to_string(), c.type(1).to_string());
-  auto batch = broadcast(Dims(a.begin(), a.end() - 2), Dims(b.begin(), b.end() - 2));
-  if (!batch) return c.fail("{}", batch.error().message());
-  Dims out = std::move(*batch);
-  if (!vector_a) out.push_back(a[a.size() - 2]);
-  if (!vector_b) out.push_back(b.back());
-  c.set(0, dtype, std::move(out));
-  return {};
-}
 
 Result<void> infer_same_axis(InferContext& c) {
   if (c.ranked(0))

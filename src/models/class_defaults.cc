@@ -1,0 +1,33 @@
+#include "models/class_defaults.h"
+
+#include <algorithm>
+
+namespace ingot {
+namespace {
+
+// transformers 5: LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config, Gemma2Config, Gemma3TextConfig, Phi3Config,
+// GPT2Config. Columns: layers, width, ffn, heads, kv heads, head size, context, epsilon, window, soft caps, original
+// context.
+constexpr ClassDefaults kClasses[] = {
+    {"llama", 32, 4096, 11008, 32, 0, 0, 2048, 1e-6},
+    {"mistral", 32, 4096, 14336, 32, 8, 0, 131072, 1e-6, 4096},
+    {"qwen2", 32, 4096, 22016, 32, 32, 0, 32768, 1e-6, 4096},
+    {"qwen3", 32, 4096, 22016, 32, 32, 128, 32768, 1e-6, 4096},
+    {"gemma2", 26, 2304, 9216, 8, 4, 256, 8192, 1e-6, 4096, 50, 30},
+    {"gemma3_text", 26, 2304, 9216, 8, 4, 256, 131072, 1e-6, 4096},
+    {"phi3", 32, 3072, 8192, 32, 0, 0, 4096, 1e-5, 0, 0, 0, 4096},
+    {"gpt2", 12, 768, 0, 12, 0, 0, 1024, 1e-5},
+};
+
+}  // namespace
+
+Result<ClassDefaults> class_defaults(const Source& source) {
+  if (source.kind() != SourceKind::kHuggingFace) return ClassDefaults{};
+  auto type = INGOT_TRY(source.get_string("config.text_config.model_type"));
+  if (!type) type = INGOT_TRY(source.get_string("config.model_type"));
+  if (type == "gemma3") type = "gemma3_text";  // with a text_config that does not name its type
+  const auto* it = std::ranges::find(kClasses, type.value_or(""), &ClassDefaults::model_type);
+  return it == std::end(kClasses) ? ClassDefaults{} : *it;
+}
+
+}  // namespace ingot

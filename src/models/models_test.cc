@@ -1,0 +1,195 @@
+// What models make of metadata: transformers' defaults, both formats' spellings, and what cannot be.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "models/model.h"
+
+namespace ingot {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string golden(std::string_view name) { return fmt::format("{}/tests/goldens/{}", INGOT_SOURCE_DIR, name); }
+
+// A Hugging Face folder with this config.json and the weights of another one, or none at all.
+class Folder {
+ public:
+  explicit Folder(const std::string& weights_from = "") {
+    std::string name = (fs::temp_directory_path() / "ingot-models-XXXXXX").string();
+    path_ = ::mkdtemp(name.data());
+    const fs::path weights = path_ / "model.safetensors";
+    if (!weights_from.empty())
+      fs::copy_file(fs::path(weights_from) / "model.safetensors", weights);
+    else
+      std::ofstream(weights, std::ios::binary).write("\x02\0\0\0\0\0\0\0{}", 10);
+  }
+  ~Folder() { fs::remove_all(path_); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  std::shared_ptr<const Source> open(const std::string& config) const {
+    std::ofstream(path_ / "config.json", std::ios::trunc) << config;
+    auto source = open_source(path_.string());
+    EXPECT_TRUE(source) << source.error().message();
+    return source ? *source : nullptr;
+  }
+
+ private:
+  fs::path path_;
+};
+
+std::string read_text(const std::string& path) {
+  std::ifstream in(path);
+  EXPECT_TRUE(in) << path;
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// GGUF metadata alone.
+class Metadata final : public Source {
+ public:
+  explicit Metadata(std::vector<std::pair<std::string_view, MetaValue>> values) : values_(std::move(values)) {
+    build_index();
+  }
+  SourceKind kind() const override { return SourceKind::kGguf; }
+  const std::vector<std::string>& paths() const override { return paths_; }
+  const std::vector<std::pair<std::string_view, MetaValue>>& metadata() const override { return values_; }
+  const std::vector<SourceTensor>& tensors() const override { return tensors_; }
+  std::string_view file(std::string_view) const override { return {}; }
+
+ private:
+  std::vector<std::pair<std::string_view, MetaValue>> values_;
+  std::vector<std::string> paths_;
+  std::vector<SourceTensor> tensors_;
+};
+
+Metadata llama_gguf(std::vector<std::pair<std::string_view, MetaValue>> more) {
+  std::vector<std::pair<std::string_view, MetaValue>> values = {{"llama.block_count", int64_t{2}},
+                                                                {"llama.embedding_length", int64_t{64}},
+                                                                {"llama.attention.head_count", int64_t{4}},
+                                                                {"llama.context_length", int64_t{128}}};
+  values.insert(values.end(), more.begin(), more.end());
+  return Metadata(std::move(values));
+}
+
+std::string all_of(const ModelConfig& c) {
+  return fmt::format(
+      "{} layers {} width {} ffn {} heads {} of {} kv {} context {} eps {} window {} caps {} {} rope {} "
+      "of {} {} {} from {}",
+      c.architecture, c.layers, c.width, c.ffn, c.heads, c.head_dim, c.kv_heads, c.context, c.norm_eps, c.window,
+      c.attention_softcap, c.logit_softcap, c.rope.base, c.rope.rotary_dim, c.rope.scaling, c.rope.factor,
+      c.rope.original_context);
+}
+
+class ClassDefault : public testing::TestWithParam<std::string> {};
+
+TEST_P(ClassDefault, is_what_transformers_writes_out) {
+  const std::string type = GetParam(), qwen = type.starts_with("qwen") ? R"(, "use_sliding_window": true)" : "";
+  const Folder folder;
+  std::string text[2];
+  for (bool written : {false, true}) {
+    const auto source = folder.open(written ? read_text(golden("config_defaults/" + type + ".json"))
+                                            : R"({"model_type": ")" + type + "\"" + qwen + "}");
+    ASSERT_TRUE(source);
+    const auto config = read_config(*source, *read_architecture(*source));
+    ASSERT_TRUE(config) << config.error().message();
+    text[written] = all_of(*config);
+  }
+  EXPECT_EQ(text[0], text[1]);
+}
+
+INSTANTIATE_TEST_SUITE_P(, ClassDefault,
+                         testing::Values("gemma2", "gemma3_text", "gpt2", "llama", "mistral", "phi3", "qwen2", "qwen3"),
+                         [](const auto& p) { return p.param; });
+
+// The graph of a model, rotation tables' numbers included.
+std::string graph_of(std::shared_ptr<const Source> source) {
+  auto model = build_model(std::move(source), {});
+  if (!model) return model.error().message();
+  std::string text = print(model->graph);
+  for (size_t i = 0; i < model->graph.num_values(); ++i) {
+    const Value& v = model->graph.value(ValueId{static_cast<int32_t>(i)});
+    if (!v.name.starts_with("rope_inv_freq")) continue;
+    for (int64_t k = 0; k < v.constant.shape().num_elements(); ++k)
+      text += fmt::format(" {}", v.constant.as<float>()[k]);
+  }
+  return text;
+}
+
+TEST(BuildModel, takes_fields_left_out_as_their_class_has_them) {
+  int models = 0;
+  for (const auto& entry : fs::directory_iterator(golden("config_defaults"))) {
+    const std::string name = entry.path().stem().stem().string();
+    if (!entry.path().stem().string().ends_with(".left_out")) continue;
+    const std::string model = golden("models/" + name);
+    const Folder folder(model);
+    const std::string written = graph_of(folder.open(read_text(model + "/config.json")));
+    EXPECT_TRUE(written.starts_with("graph")) << written;
+    EXPECT_EQ(graph_of(folder.open(read_text(entry.path().string()))), written) << name;
+    EXPECT_EQ(graph_of(folder.open(read_text(model + "/config_v5.json"))), written)
+        << name << ", as version 5 writes it";
+    ++models;
+  }
+  EXPECT_GE(models, 8);
+}
+
+TEST(BuildModel, gives_qwen_its_window_only_where_it_is_switched_on) {
+  const std::string model = golden("models/qwen2_window");
+  const Folder folder(model);
+  std::string config = read_text(model + "/config.json");
+  const auto windows = [](const std::string& text) {
+    std::vector<int> out;
+    for (size_t at = text.find("window="); at != text.npos; at = text.find("window=", at + 1))
+      out.push_back(std::stoi(text.substr(at + 7)));
+    return out;
+  };
+  EXPECT_EQ(windows(graph_of(folder.open(config))), (std::vector{0, 0, 24}));
+  const std::string on = R"("use_sliding_window": true)";
+  config.replace(config.find(on), on.size(), R"("use_sliding_window": false)");
+  EXPECT_EQ(windows(graph_of(folder.open(config))), (std::vector{0, 0, 0}));
+}
+
+TEST(ReadConfig, tells_null_from_absent) {
+  const Folder folder;
+  const auto window = [&](const std::string& field) {
+    const auto source = folder.open(R"({"model_type": "mistral")" + field + "}");
+    return read_config(*source, "llama")->window;
+  };
+  EXPECT_EQ(window(""), 4096);
+  EXPECT_EQ(window(R"(, "sliding_window": null)"), 0);
+  EXPECT_EQ(window(R"(, "sliding_window": 77)"), 77);
+}
+
+TEST(ReadConfig, refuses_a_rotating_part_that_cannot_be) {
+  const Folder folder;
+  for (const char* factor : {"0", "-0.5", "1.01", "0.001", "0.055", "1e300"}) {
+    const auto source = folder.open(fmt::format(R"({{"model_type": "phi3", "partial_rotary_factor": {}}})", factor));
+    const auto config = read_config(*source, "phi3");
+    ASSERT_FALSE(config) << factor;
+    EXPECT_NE(config.error().message().find("'config.partial_rotary_factor'"), std::string::npos)
+        << config.error().message();
+  }
+  EXPECT_EQ(
+      read_config(*folder.open(R"({"model_type": "phi3", "partial_rotary_factor": 0.75})"), "phi3")->rope.rotary_dim,
+      72);
+  for (int64_t dims : {0, 1, 7, 18})
+    EXPECT_FALSE(read_config(llama_gguf({{"llama.rope.dimension_count", dims}}), "llama")) << dims;
+  EXPECT_TRUE(read_config(llama_gguf({{"llama.rope.dimension_count", int64_t{16}}}), "llama"));
+}
+
+TEST(ReadConfig, multiplies_the_factor_of_a_gguf_with_that_of_yarn) {
+  const auto factor = [](const char* scaling, double attention) {
+    return read_config(llama_gguf({{"llama.rope.scaling.type", std::string_view(scaling)},
+                                   {"llama.rope.scaling.factor", 4.0},
+                                   {"llama.rope.scaling.attn_factor", attention}}),
+                       "llama")
+        ->rope.attention_factor;
+  };
+  EXPECT_NEAR(factor("yarn", 0.8), 0.8 * (1 + 0.1 * std::log(4.0)), 1e-12);
+  EXPECT_EQ(factor("longrope", 0.8), 0.8);
+}
+
+}  // namespace
+}  // namespace ingot
