@@ -32,7 +32,8 @@ std::string describe(const MetaValue& value) {
 }
 
 std::unexpected<Status> wrong_type(std::string_view key, const MetaValue& value, std::string_view wanted) {
-  return invalid("[model] metadata '{}' is {}, expected {}", printable(key), describe(value), wanted);
+  return invalid("[model] metadata '{}' is {}, expected {}: convert or download the model again", printable(key),
+                 describe(value), wanted);
 }
 
 }  // namespace
@@ -96,6 +97,7 @@ Result<std::shared_ptr<const Source>> open_source(const std::string& path) {
   switch (guess.kind) {
     case FileKind::kGguf: return open_gguf(path);
     case FileKind::kSafetensors: return open_hf(path);
+    case FileKind::kOnnx:
     case FileKind::kOther: break;
   }
   // A damaged header is told best by the parser.

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "backends/evaluate.h"
+#include "base/memory.h"
+#include "plan/binding.h"
 
 namespace ingot {
 namespace {
@@ -12,21 +14,26 @@ constexpr size_t kFoldBytesMax = size_t{1} << 30;
 
 }  // namespace
 
+Result<PassReport> optimize(Graph& graph, const Backend& folder, const std::vector<std::string>& disabled_passes) {
+  const Evaluator evaluator = [&folder](const Graph&, const Node& node, std::span<const Tensor> inputs) {
+    return evaluate_node(folder, node, inputs, kFoldBytesMax);
+  };
+  return run_passes(graph, {.disabled = disabled_passes, .evaluator = evaluator});
+}
+
 Result<std::unique_ptr<Session>> Session::create(Graph graph, SessionOptions options) {
   INGOT_CHECK(options.pool != nullptr && !options.backends.empty());
-  const Backend& last = *options.backends.back();
-  const Evaluator evaluator = [&last](const Graph&, const Node& node, std::span<const Tensor> inputs) {
-    return evaluate_node(last, node, inputs, kFoldBytesMax);
-  };
-  PassReport report = INGOT_TRY(run_passes(graph, {.disabled = options.disabled_passes, .evaluator = evaluator}));
-  auto plan = INGOT_TRY(compile(std::move(graph), {.backends = options.backends, .pool = options.pool.get()}));
+  INGOT_TRY(optimize(graph, *options.backends.back(), options.disabled_passes));
+  auto plan = INGOT_TRY(
+      compile(std::move(graph),
+              {.backends = options.backends, .pool = options.pool.get(), .on_progress = options.on_progress}));
   std::unique_ptr<Session> session(new Session(std::move(plan), std::move(options)));
-  session->pass_report_ = std::move(report);
   INGOT_TRY(session->allocate_states());
   return session;
 }
 
 Result<void> Session::allocate_states() {
+  double total = 0;
   for (ValueId v : graph().states()) {
     const Value& value = graph().value(v);
     Shape shape;
@@ -42,7 +49,10 @@ Result<void> Session::allocate_states() {
       shape.push_back(it->second);
     }
     TensorRef state{value.type.dtype, shape, nullptr};
+    INGOT_TRY(check_size(value.name, value.type.dtype, shape));
     const size_t bytes = std::max<size_t>(state.num_bytes(), 1);
+    total += static_cast<double>(bytes);
+    INGOT_TRY(check_memory("the session's state (a KV cache)", total, "choose a smaller --ctx or --kv-type q8_0"));
     state_memory_.push_back(allocate_slow_pages(bytes));
     if (!state_memory_.back())
       return error(Code::kResourceExhausted, "[run] cannot reserve {} bytes for state '{}'", bytes, value.name);
