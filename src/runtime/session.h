@@ -55,6 +55,8 @@ class Session {
   const Plan& plan() const { return *plan_; }
   ThreadPool& pool() const { return *options_.pool; }
   size_t state_bytes() const { return state_bytes_; }
+  // The memory of the graph's states, in order; not to be touched during run().
+  std::span<const TensorRef> states() const { return states_; }
   const PassReport& pass_report() const { return pass_report_; }
 
   // Errors: kInvalidArgument for inputs that do not fit, and what a kernel reports about the data.
