@@ -28,19 +28,16 @@ Result<SamplerVocab> sampler_vocab(const Tokenizer& tokenizer, int64_t size, con
   return vocab;
 }
 
-Answer::Answer(std::shared_ptr<const Tokenizer> tokenizer, Sampler sampler, AnswerOptions options,
-               std::unique_ptr<TokenMask> mask, StopMatcher stops)
+Answer::Answer(std::shared_ptr<const Tokenizer> tokenizer, Sampler sampler, AnswerOptions options, StopMatcher stops)
     : tokenizer_(tokenizer),
       sampler_(std::move(sampler)),
       options_(std::move(options)),
-      mask_(std::move(mask)),
       detokenizer_(std::move(tokenizer), !options_.show_special),
       stops_(std::move(stops)) {}
 
-Result<Answer> Answer::create(std::shared_ptr<const Tokenizer> tokenizer, Sampler sampler, AnswerOptions options,
-                              std::unique_ptr<TokenMask> mask) {
+Result<Answer> Answer::create(std::shared_ptr<const Tokenizer> tokenizer, Sampler sampler, AnswerOptions options) {
   StopMatcher stops = INGOT_TRY(StopMatcher::create(options.stop));
-  return Answer(std::move(tokenizer), std::move(sampler), std::move(options), std::move(mask), std::move(stops));
+  return Answer(std::move(tokenizer), std::move(sampler), std::move(options), std::move(stops));
 }
 
 bool Answer::is_stop_token(int32_t id) const {

@@ -1,7 +1,7 @@
 // One answer as it grows: logits in, tokens and certain text out, until something ends it.
 //
 // Joins what every decoding loop needs: sampler, token mask, detokenizer, stop strings, length limits. Used by
-// Generator (one sequence) and by engine/ (many). Ownership: owns all but the mask's callback data.
+// Generator (one sequence) and by engine/ (many). Ownership: owns all of it.
 // Thread-safety: none; one per answer.
 #pragma once
 
@@ -52,9 +52,10 @@ class Answer {
     std::optional<FinishReason> finish;
   };
 
-  // mask: may be null. Errors: kInvalidArgument (stop strings).
-  static Result<Answer> create(std::shared_ptr<const Tokenizer> tokenizer, Sampler sampler, AnswerOptions options,
-                               std::unique_ptr<TokenMask> mask = nullptr);
+  // Errors: kInvalidArgument (stop strings).
+  static Result<Answer> create(std::shared_ptr<const Tokenizer> tokenizer, Sampler sampler, AnswerOptions options);
+  // Constrains the tokens from now on; null: not any more.
+  void use_mask(std::unique_ptr<TokenMask> mask) { mask_ = std::move(mask); }
 
   // Chooses the next token from logits [V]; `forced` is taken in place of the choice, and never ends the answer by
   // itself. Errors: kFailedPrecondition if no token can be chosen.
@@ -62,14 +63,14 @@ class Answer {
   // Ends it here: what was held back comes out, unless it completes a stop string.
   Step end(FinishReason reason);
 
+  bool ends_at_once() const { return options_.max_tokens == 0; }  // no token is wanted: end(kLength)
   int64_t num_tokens() const { return num_tokens_; }
   const std::string& stop_string() const { return stop_string_; }  // which one, after kStopString
   std::optional<int32_t> stop_token() const { return stop_token_; }
   const Sampler& sampler() const { return sampler_; }
 
  private:
-  Answer(std::shared_ptr<const Tokenizer> tokenizer, Sampler sampler, AnswerOptions options,
-         std::unique_ptr<TokenMask> mask, StopMatcher stops);
+  Answer(std::shared_ptr<const Tokenizer> tokenizer, Sampler sampler, AnswerOptions options, StopMatcher stops);
   bool push_text(std::string_view text, Step& step);
   bool is_stop_token(int32_t id) const;
 

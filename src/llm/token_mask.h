@@ -1,7 +1,8 @@
 // Which tokens may come next: how a grammar constrains one choice.
 //
-// Feeds Sampler::sample. Ownership: one mask belongs to one choice. Thread-safety: the engine's thread only; what
-// masks share (a compiled grammar) must be immutable or lock by itself.
+// Feeds Sampler::sample. Ownership: one mask belongs to one choice. Thread-safety: a mask is used by one
+// thread at a time; masks of different choices run at once, so what they share (a compiled grammar) must be
+// immutable or lock by itself.
 #pragma once
 
 #include <cstdint>

@@ -25,6 +25,7 @@ struct EngineOptions {
   int64_t queue_requests_max = 1024;    // waiting; past it submit() is kResourceExhausted
   int64_t queue_tokens_max = 16 << 20;  // prompt tokens of all that wait
   bool prefix_cache = true;
+  double decode_stall = 2;  // a step with prompts takes at most so many times what its decodes take alone; 1: no limit
   int64_t max_tokens_default = -1;  // for requests with max_tokens -1
 };
 

@@ -36,7 +36,8 @@ struct EngineStats {
   // Since the start.
   uint64_t steps = 0;
   uint64_t requests_submitted = 0, requests_refused = 0;
-  uint64_t finished_stop = 0, finished_length = 0, finished_cancelled = 0, finished_error = 0;  // choices
+  uint64_t finished_stop = 0, finished_length = 0, finished_cancelled = 0,
+           finished_error = 0;  // choices; the last two: requests
   uint64_t preemptions = 0;
   uint64_t prompt_tokens = 0;    // of requests that started
   uint64_t computed_tokens = 0;  // tokens that went through the model, recomputed ones included

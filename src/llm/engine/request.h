@@ -15,12 +15,11 @@
 
 #include "base/status.h"
 #include "llm/answer.h"
+#include "llm/engine/sequence.h"
 #include "llm/sampler_params.h"
 #include "llm/token_mask.h"
 
 namespace ingot::llm {
-
-using EngineClock = std::chrono::steady_clock;
 
 // One vector for the whole input instead of text. Such a request generates nothing: max_tokens, n, stop and the
 // sampler are not looked at.
