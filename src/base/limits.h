@@ -47,6 +47,14 @@ inline constexpr int kTopLogprobsMax = 1024;
 inline constexpr size_t kStopStringsMax = 256;
 inline constexpr size_t kStopBytesMax = 4096;
 
+// engine
+inline constexpr size_t kTenantsMax = 4096;  // whose service is remembered
+inline constexpr int kChoicesMax = 128;      // parallel samples of one request
+inline constexpr size_t kStopTokensMax = 256;
+inline constexpr size_t kRequestNameBytesMax = 1024;  // tenant, cache salt
+inline constexpr int64_t kBatchTokensMax = 1 << 20;
+inline constexpr int64_t kSequencesMax = 1 << 16;
+
 // hub
 inline constexpr size_t kHubAnswerBytesMax = 64u << 20;
 inline constexpr size_t kHubFilesMax = 10'000;

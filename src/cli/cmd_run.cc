@@ -85,7 +85,7 @@ json::array logprobs_json(const llm::Generation& g, const Tokenizer& tokenizer) 
       top.push_back(
           {{"id", alternative.id}, {"token", tokenizer.token_bytes(alternative.id)}, {"logprob", alternative.logprob}});
     list.push_back(
-        {{"id", t.id}, {"token", tokenizer.token_bytes(t.id)}, {"logprob", t.logprob}, {"top", std::move(top)}});
+        {{"id", t.id}, {"token", tokenizer.token_bytes(t.id)}, {"logprob", *t.logprob}, {"top", std::move(top)}});
   }
   return list;
 }

@@ -16,38 +16,17 @@ std::span<const float> as_span(const TensorView& logits) {
 
 }  // namespace
 
-std::string_view finish_reason_name(FinishReason reason) {
-  switch (reason) {
-    case FinishReason::kEndOfGeneration:
-    case FinishReason::kStopString: return "stop";
-    case FinishReason::kLength: return "length";
-    case FinishReason::kContextFull: return "context_full";
-    case FinishReason::kCancelled: return "cancelled";
-  }
-  return "";
-}
-
 Generator::Generator(LoadedModel& model) : model_(model), seq_(model.runner->add_sequence()) {}
 Generator::~Generator() { model_.runner->remove_sequence(seq_); }
 
-Result<Sampler> Generator::make_sampler(std::span<const int32_t> prompt, const GenerateOptions& options) {
-  const Tokenizer& tokenizer = *model_.tokenizer;
-  SamplerVocab vocab{.size = model_.runner->vocab()};
-  for (int id : tokenizer.special().end_of_generation)
-    if (id < vocab.size) vocab.eog.push_back(id);
-  if (options.sampler.dry_multiplier > 0) {
-    if (!breakers_ || breaker_strings_ != options.sampler.dry_sequence_breakers) {
-      breaker_strings_ = options.sampler.dry_sequence_breakers;
-      breakers_ = INGOT_TRY(DryBreakers::build(
-          breaker_strings_, std::min<int64_t>(vocab.size, tokenizer.vocab_size()),
-          [&](Token t) { return tokenizer.token_bytes(t); },
-          [&](std::string_view text) { return tokenizer.encode(text, false); }));
-    }
-    vocab.dry_breakers = breakers_;
-  }
-  Sampler sampler = INGOT_TRY(Sampler::create(options.sampler, std::move(vocab)));
+Result<Answer> Generator::make_answer(std::span<const int32_t> prompt, const GenerateOptions& o) const {
+  SamplerVocab vocab = INGOT_TRY(sampler_vocab(*model_.tokenizer, model_.runner->vocab(), o.sampler));
+  Sampler sampler = INGOT_TRY(Sampler::create(o.sampler, std::move(vocab)));
   sampler.accept_prompt(prompt);
-  return sampler;
+  const int64_t left = model_.runner->context() - static_cast<int64_t>(prompt.size()) + 1;
+  return Answer::create(
+      model_.tokenizer, std::move(sampler),
+      {.max_tokens = o.max_tokens, .context_left = left, .stop = o.stop, .show_special = o.show_special});
 }
 
 Result<Generation> Generator::generate(std::span<const int32_t> prompt, const GenerateOptions& options) {
@@ -55,7 +34,7 @@ Result<Generation> Generator::generate(std::span<const int32_t> prompt, const Ge
   if (static_cast<int64_t>(prompt.size()) > model_.runner->context())
     return error(Code::kOutOfRange, "[run] the prompt has {} tokens, the context holds {}: shorten it or raise --ctx",
                  prompt.size(), model_.runner->context());
-  Sampler sampler = INGOT_TRY(make_sampler(prompt, options));
+  Answer answer = INGOT_TRY(make_answer(prompt, options));
   Generation out{.prompt_tokens = static_cast<int64_t>(prompt.size())};
   const Stopwatch watch;
   const auto logits = INGOT_TRY(prefill(prompt, out));
@@ -64,7 +43,7 @@ Result<Generation> Generator::generate(std::span<const int32_t> prompt, const Ge
     out.finish_reason = FinishReason::kCancelled;
     return out;
   }
-  INGOT_TRY(decode(logits, sampler, options, out));
+  INGOT_TRY(decode(logits, answer, options, out));
   out.decode_ms = watch.elapsed_ms() - out.prompt_ms;
   return out;
 }
@@ -91,58 +70,32 @@ Result<std::span<const float>> Generator::prefill(std::span<const int32_t> promp
   return error(Code::kInternal, "[run] the prompt was not run");
 }
 
-Result<void> Generator::decode(std::span<const float> logits, Sampler& sampler, const GenerateOptions& o,
+Result<void> Generator::decode(std::span<const float> logits, Answer& answer, const GenerateOptions& o,
                                Generation& out) {
-  StreamingDetokenizer detokenizer(model_.tokenizer, !o.show_special);
-  StopMatcher stops = INGOT_TRY(StopMatcher::create(o.stop));
-  const auto emit = [&](std::string_view text) {
-    out.text += text;
-    if (o.on_text && !text.empty()) o.on_text(text);
+  const auto take = [&](const Answer::Step& step) {
+    if (step.token) {
+      out.token_ids.push_back(step.token->id);
+      if (step.token->logprob) out.logprobs.push_back(*step.token);
+    }
+    out.text += step.text;
+    if (o.on_text && !step.text.empty()) o.on_text(step.text);
+    if (step.finish) out.finish_reason = *step.finish;
+    return step.finish.has_value();
   };
-  for (int64_t n = 0;; ++n) {
-    if (o.max_tokens >= 0 && n >= o.max_tokens) {
-      out.finish_reason = FinishReason::kLength;
-      break;
-    }
+  if (o.max_tokens == 0) return take(answer.end(FinishReason::kLength)), Result<void>();
+  for (size_t n = 0;; ++n) {
     if (o.on_logits) o.on_logits(logits);
-    const Sampled sampled = INGOT_TRY(sampler.sample(logits));
-    const int32_t id = static_cast<size_t>(n) < o.forced.size() ? o.forced[static_cast<size_t>(n)] : sampled.id;
-    sampler.accept(id);
-    if (model_.tokenizer->is_end_of_generation(id) && static_cast<size_t>(n) >= o.forced.size()) {
-      out.finish_reason = FinishReason::kEndOfGeneration;
-      break;
-    }
-    out.token_ids.push_back(id);
-    if (sampled.logprob && id == sampled.id)
-      out.logprobs.push_back({id, *sampled.logprob, {sampled.top.begin(), sampled.top.end()}});
-    const auto matched = stops.push(detokenizer.push(id));
-    emit(matched.emit);
-    if (matched.stopped) {
-      out.finish_reason = FinishReason::kStopString;
-      out.stop_string = matched.matched;
-      return {};
-    }
+    if (take(INGOT_TRY(answer.next(logits, n < o.forced.size() ? std::optional(o.forced[n]) : std::nullopt)))) break;
     if (cancelled_.load(std::memory_order_relaxed)) {
-      out.finish_reason = FinishReason::kCancelled;
+      take(answer.end(FinishReason::kCancelled));
       break;
     }
-    if (model_.runner->length(seq_) >= model_.runner->context()) {
-      out.finish_reason = FinishReason::kContextFull;
-      break;
-    }
-    if (o.max_tokens >= 0 && n + 1 >= o.max_tokens) continue;  // nobody wants its logits
+    const int32_t id = out.token_ids.back();
     const Chunk chunk{seq_, std::span(&id, 1), 1};
     logits = as_span(INGOT_TRY(model_.runner->step(std::span(&chunk, 1))));
     cached_.push_back(id);
   }
-  const auto matched = stops.push(detokenizer.finish());
-  emit(matched.emit);
-  if (matched.stopped) {
-    out.finish_reason = FinishReason::kStopString;
-    out.stop_string = matched.matched;
-    return {};
-  }
-  emit(stops.flush().emit);
+  out.stop_string = answer.stop_string();
   return {};
 }
 

@@ -10,20 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "llm/answer.h"
 #include "llm/loaded_model.h"
-#include "llm/sampler.h"
-#include "llm/stop.h"
 
 namespace ingot::llm {
-
-enum class FinishReason {
-  kEndOfGeneration,  // the model ended its answer: "stop"
-  kStopString,       // "stop"
-  kLength,           // max_tokens: "length"
-  kContextFull,      // the sequence reached the context's end: "context_full"
-  kCancelled,        // "cancelled"
-};
-std::string_view finish_reason_name(FinishReason reason);
 
 struct GenerateOptions {
   SamplerParams sampler;
@@ -35,12 +25,6 @@ struct GenerateOptions {
   std::function<void(std::string_view)> on_text;
   // The logits [V] that each token was chosen from.
   std::function<void(std::span<const float>)> on_logits;
-};
-
-struct TokenInfo {
-  int32_t id;
-  float logprob;
-  std::vector<TokenLogprob> top;
 };
 
 struct Generation {
@@ -70,16 +54,14 @@ class Generator {
   void resume() { cancelled_.store(false, std::memory_order_relaxed); }
 
  private:
-  Result<Sampler> make_sampler(std::span<const int32_t> prompt, const GenerateOptions& options);
+  Result<Answer> make_answer(std::span<const int32_t> prompt, const GenerateOptions& options) const;
   Result<std::span<const float>> prefill(std::span<const int32_t> prompt, Generation& out);
-  Result<void> decode(std::span<const float> logits, Sampler& sampler, const GenerateOptions& options, Generation& out);
+  Result<void> decode(std::span<const float> logits, Answer& answer, const GenerateOptions& options, Generation& out);
 
   LoadedModel& model_;
   SeqId seq_;
   std::vector<int32_t> cached_;  // the tokens whose keys and values the sequence holds
   std::atomic<bool> cancelled_{false};
-  std::vector<std::string> breaker_strings_;
-  std::shared_ptr<const DryBreakers> breakers_;  // of breaker_strings_
 };
 
 }  // namespace ingot::llm

@@ -1,6 +1,7 @@
 #include "llm/model_runner.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/memory.h"
 
@@ -83,15 +84,14 @@ void ModelRunner::truncate(SeqId seq, int64_t length) {
   s.length = length;
 }
 
-Result<void> ModelRunner::check(std::span<const Chunk> chunks) const {
-  for (const Chunk& c : chunks) {
-    INGOT_CHECK(!c.tokens.empty() && at(c.seq).live);
-    INGOT_CHECK(std::ranges::count(chunks, c.seq, &Chunk::seq) == 1);
-    const int64_t end = at(c.seq).length + static_cast<int64_t>(c.tokens.size());
+Result<void> ModelRunner::check(std::span<const Slice> slices) const {
+  for (const Slice& s : slices) {
+    INGOT_CHECK(!s.tokens.empty());
+    const int64_t end = s.start + static_cast<int64_t>(s.tokens.size());
     if (end > context_)
       return error(Code::kOutOfRange,
                    "[llm] a sequence of {} tokens passes the context of {}: shorten it or raise --ctx", end, context_);
-    for (int32_t t : c.tokens)
+    for (int32_t t : s.tokens)
       if (t < 0 || t >= config_.vocab)
         return invalid("[llm] token id {} is not in [0, {}): the tokenizer does not belong to these weights", t,
                        config_.vocab);
@@ -115,42 +115,68 @@ Result<void> ModelRunner::reserve(std::span<const Chunk> chunks) {
   return {};
 }
 
-void ModelRunner::fill_inputs(std::span<const Chunk> chunks) {
+void ModelRunner::fill_inputs(std::span<const Slice> slices) {
   token_ids_.clear();
   positions_.clear();
   query_start_.assign(1, 0);
   context_len_.clear();
   logit_rows_.clear();
+  hidden_rows_.clear();
   size_t widest = 1;
-  for (const Chunk& c : chunks) widest = std::max(widest, at(c.seq).pages.size());
+  for (const Slice& s : slices) widest = std::max(widest, s.pages.size());
   table_width_ = (static_cast<int64_t>(widest) + kTableStep - 1) / kTableStep * kTableStep;
-  block_table_.assign(chunks.size() * static_cast<size_t>(table_width_), 0);
-  for (size_t b = 0; b < chunks.size(); ++b) {
-    const Chunk& c = chunks[b];
-    const Sequence& s = at(c.seq);
-    for (size_t i = 0; i < c.tokens.size(); ++i)
-      positions_.push_back(static_cast<int32_t>(s.length + static_cast<int64_t>(i)));
-    token_ids_.insert(token_ids_.end(), c.tokens.begin(), c.tokens.end());
-    const int32_t end = static_cast<int32_t>(token_ids_.size());
-    for (int i = std::min<int>(c.logits, static_cast<int>(c.tokens.size())); i > 0; --i) logit_rows_.push_back(end - i);
+  block_table_.assign(slices.size() * static_cast<size_t>(table_width_), 0);
+  for (size_t b = 0; b < slices.size(); ++b) {
+    const Slice& s = slices[b];
+    const auto count = static_cast<int64_t>(s.tokens.size());
+    INGOT_CHECK(static_cast<int64_t>(s.pages.size()) * pages_.page_tokens() >= s.start + count);
+    for (int64_t i = 0; i < count; ++i) positions_.push_back(static_cast<int32_t>(s.start + i));
+    token_ids_.insert(token_ids_.end(), s.tokens.begin(), s.tokens.end());
+    const auto end = static_cast<int32_t>(token_ids_.size());
+    for (auto i = static_cast<int32_t>(std::min(s.logits, count)); i > 0; --i) logit_rows_.push_back(end - i);
+    if (s.hidden)
+      for (auto i = static_cast<int32_t>(count); i > 0; --i) hidden_rows_.push_back(end - i);
     query_start_.push_back(end);
-    context_len_.push_back(static_cast<int32_t>(s.length + static_cast<int64_t>(c.tokens.size())));
+    context_len_.push_back(static_cast<int32_t>(s.start + count));
     std::ranges::copy(s.pages, block_table_.begin() + static_cast<int64_t>(b) * table_width_);
   }
 }
 
-Result<TensorView> ModelRunner::step(std::span<const Chunk> chunks, Profile* profile) {
-  INGOT_TRY(check(chunks));
-  INGOT_TRY(reserve(chunks));
-  fill_inputs(chunks);
-  const TensorView table{DType::kI32, {static_cast<int64_t>(chunks.size()), table_width_}, block_table_.data()};
+Result<StepOutput> ModelRunner::run(std::span<const Slice> slices, Profile* profile) {
+  INGOT_TRY(check(slices));
+  fill_inputs(slices);
+  const TensorView table{DType::kI32, {static_cast<int64_t>(slices.size()), table_width_}, block_table_.data()};
   const TensorView inputs[] = {
-      vector_view(token_ids_), vector_view(positions_), vector_view(query_start_), vector_view(context_len_), table,
-      vector_view(logit_rows_)};
+      vector_view(token_ids_),  vector_view(positions_),  vector_view(query_start_), vector_view(context_len_), table,
+      vector_view(logit_rows_), vector_view(hidden_rows_)};
   outputs_.reset();
   outputs_ = std::make_unique<Session::Outputs>(INGOT_TRY(session_->run(inputs, profile)));
+  return StepOutput{(*outputs_)[0], (*outputs_)[1]};
+}
+
+Result<TensorView> ModelRunner::step(std::span<const Chunk> chunks, Profile* profile) {
+  for (const Chunk& c : chunks) {
+    INGOT_CHECK(at(c.seq).live);
+    INGOT_CHECK(std::ranges::count(chunks, c.seq, &Chunk::seq) == 1);
+    if (at(c.seq).length + static_cast<int64_t>(c.tokens.size()) <= context_) continue;
+    const Slice too_long{.tokens = c.tokens, .start = at(c.seq).length};
+    INGOT_TRY(check(std::span(&too_long, 1)));
+  }
+  INGOT_TRY(reserve(chunks));
+  slices_.clear();
+  for (const Chunk& c : chunks)
+    slices_.push_back({.tokens = c.tokens, .start = at(c.seq).length, .pages = at(c.seq).pages, .logits = c.logits});
+  const StepOutput out = INGOT_TRY(run(slices_, profile));
   for (const Chunk& c : chunks) at(c.seq).length += static_cast<int64_t>(c.tokens.size());
-  return (*outputs_)[0];
+  return out.logits;
+}
+
+void ModelRunner::copy_page(int32_t from, int32_t to) {
+  for (const TensorRef& state : session_->states()) {
+    const size_t bytes = state.num_bytes() / static_cast<size_t>(pages_.num_pages());
+    auto* base = static_cast<std::byte*>(state.data);
+    std::memcpy(base + static_cast<size_t>(to) * bytes, base + static_cast<size_t>(from) * bytes, bytes);
+  }
 }
 
 }  // namespace ingot

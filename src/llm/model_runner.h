@@ -27,11 +27,26 @@ struct RunnerOptions {
   std::function<void(size_t bytes, size_t bytes_total)> on_progress;  // while weights are packed; may be empty
 };
 
-// One sequence's part of a step.
+// One sequence's part of a step, of a sequence that the runner keeps.
 struct Chunk {
   SeqId seq;
   std::span<const int32_t> tokens;  // appended to what the sequence has in the cache; at least one
   int logits = 1;                   // of how many last tokens logits are wanted (at most all), 0 = none
+};
+
+// The same of a sequence that the caller keeps: it says where keys and values are and go.
+struct Slice {
+  std::span<const int32_t> tokens;  // at positions start, start + 1, …; at least one
+  int64_t start = 0;                // tokens of the sequence that are in its pages already
+  std::span<const int32_t> pages;   // room for start + tokens.size() tokens at least
+  int64_t logits = 1;               // of how many last tokens logits are wanted, 0 = none
+  bool hidden = false;              // the final hidden states of all its tokens, too
+};
+
+// Views, valid until the next step.
+struct StepOutput {
+  TensorView logits;  // [rows, V] f32, in the order of the slices
+  TensorView hidden;  // [tokens, E] f32, likewise
 };
 
 class ModelRunner {
@@ -50,11 +65,18 @@ class ModelRunner {
   // kInvalidArgument for a token id outside the vocabulary.
   Result<TensorView> step(std::span<const Chunk> chunks, Profile* profile = nullptr);
 
+  // The same for sequences that the caller keeps, in pages that it took from pages().
+  // Errors: kOutOfRange past the context, kInvalidArgument for a token id outside the vocabulary.
+  Result<StepOutput> run(std::span<const Slice> slices, Profile* profile = nullptr);
+  // Copies a page's keys and values in every layer. Not during a step.
+  void copy_page(int32_t from, int32_t to);
+
   const ModelConfig& config() const { return config_; }
   int64_t context() const { return context_; }
   int64_t vocab() const { return config_.vocab; }
   const Session& session() const { return *session_; }
   const KvPages& pages() const { return pages_; }
+  KvPages& pages() { return pages_; }
 
  private:
   struct Sequence {
@@ -65,9 +87,9 @@ class ModelRunner {
   ModelRunner(ModelConfig config, std::unique_ptr<Session> session, const RunnerOptions& options, int64_t num_pages);
   const Sequence& at(SeqId s) const { return sequences_[static_cast<size_t>(s)]; }
   Sequence& at(SeqId s) { return sequences_[static_cast<size_t>(s)]; }
-  Result<void> check(std::span<const Chunk> chunks) const;
+  Result<void> check(std::span<const Slice> slices) const;
   Result<void> reserve(std::span<const Chunk> chunks);
-  void fill_inputs(std::span<const Chunk> chunks);
+  void fill_inputs(std::span<const Slice> slices);
 
   ModelConfig config_;
   std::unique_ptr<Session> session_;
@@ -76,7 +98,8 @@ class ModelRunner {
   std::vector<Sequence> sequences_;
   std::unique_ptr<Session::Outputs> outputs_;
   // The step's inputs, kept between steps.
-  std::vector<int32_t> token_ids_, positions_, query_start_, context_len_, block_table_, logit_rows_;
+  std::vector<int32_t> token_ids_, positions_, query_start_, context_len_, block_table_, logit_rows_, hidden_rows_;
+  std::vector<Slice> slices_;
   int64_t table_width_ = 0;
 };
 

@@ -32,6 +32,7 @@ ModelBuilder::ModelBuilder(std::shared_ptr<const Source> source, ModelConfig c, 
   context_len_ = graph_.add_input("context_len", Type::of(DType::kI32, {batch}));
   block_table_ = graph_.add_input("block_table", Type::of(DType::kI32, {batch, Dim::symbol("blocks")}));
   logit_rows_ = graph_.add_input("logit_rows", Type::of(DType::kI32, {Dim::symbol("rows")}));
+  hidden_rows_ = graph_.add_input("hidden_rows", Type::of(DType::kI32, {Dim::symbol("hidden")}));
 }
 
 void ModelBuilder::use_names(std::span<const NamePair> names) { weights_ = Weights(source_, names); }
@@ -182,6 +183,7 @@ ValueId ModelBuilder::add(ValueId a, ValueId b) { return op(Op::kAdd, {a, b}); }
 
 Result<LanguageModel> ModelBuilder::finish(ValueId x) {
   const ValueId rows = op(Op::kGather, {x, logit_rows_}, {{"axis", int64_t{0}}}, "logit_rows");
+  const ValueId hidden = op(Op::kGather, {x, hidden_rows_}, {{"axis", int64_t{0}}}, "hidden_rows");
   transposed = false;
   ValueId logits = kNoValue;
   if (has("output.weight"))
@@ -192,6 +194,7 @@ Result<LanguageModel> ModelBuilder::finish(ValueId x) {
   if (config.logit_softcap > 0) logits = op(Op::kSoftcap, {logits}, {{"cap", config.logit_softcap}});
   INGOT_TRY(std::move(status_));
   graph_.add_output(logits);
+  graph_.add_output(hidden);
   return LanguageModel{std::move(graph_), config};
 }
 

@@ -2,7 +2,8 @@
 //
 // Inputs of every model (design.md section 2): token_ids i32[tokens], positions i32[tokens], query_start
 // i32[batch+1], context_len i32[batch], block_table i32[batch,blocks], logit_rows i32[rows] (the rows of this step
-// whose logits are wanted). Output: logits f32[rows,V]. States: kv.<layer>.k / .v [pages,P,G,D].
+// whose logits are wanted), hidden_rows i32[hidden] (those whose final hidden state is). Outputs: logits f32[rows,V],
+// hidden f32[hidden,E]. States: kv.<layer>.k / .v [pages,P,G,D].
 // The first error sticks: later calls do nothing and finish() returns it, so model files read like formulas.
 // Thread-safety: none.
 #pragma once
@@ -80,7 +81,7 @@ class ModelBuilder {
   Weights weights_;
   Graph graph_;
   Result<void> status_;
-  ValueId token_ids_, positions_, query_start_, context_len_, block_table_, logit_rows_;
+  ValueId token_ids_, positions_, query_start_, context_len_, block_table_, logit_rows_, hidden_rows_;
 };
 
 }  // namespace ingot

@@ -61,6 +61,8 @@ class Session {
   const Plan& plan() const { return *plan_; }
   ThreadPool& pool() const { return *options_.pool; }
   size_t state_bytes() const { return state_bytes_; }
+  // The memory of the graph's states, in order; not to be touched during run().
+  std::span<const TensorRef> states() const { return states_; }
 
   // Errors: kInvalidArgument for inputs that do not fit, and what a kernel reports about the data.
   Result<Outputs> run(std::span<const TensorView> inputs, Profile* profile = nullptr);

@@ -133,7 +133,7 @@ std::unique_ptr<const Decoder> make_wordpiece_decoder(std::string prefix, bool c
       if (i > 0 && p.starts_with(prefix))
         p.erase(0, prefix.size());
       else if (i > 0)
-        p.insert(0, " ");
+        p.insert(p.begin(), ' ');
       if (cleanup) p = clean_up(std::move(p));
     }
   });
