@@ -3,7 +3,7 @@
 
 #include <boost/json/parse.hpp>
 
-#include "cli/inspect_report.h"
+#include "cli/inspect/report.h"
 #include "cli/suggest.h"
 #include "cli/table.h"
 

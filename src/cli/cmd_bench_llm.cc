@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "cli/command.h"
 #include "cli/model_options.h"
+#include "cli/option_checks.h"
 #include "cli/table.h"
 
 namespace ingot::cli {
@@ -18,6 +19,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr int64_t kPrefillChunk = 512;
+constexpr int64_t kTokensMax = int64_t{1} << 24, kBatchMax = 4096;
 
 struct Options {
   ModelOptions model;
@@ -155,11 +157,11 @@ Result<void> bench(const Options& o) {
       if (n > 0) tests.push_back({n, 0, 1, depth});
     for (int64_t n : o.generates)
       for (int64_t batch : o.batches)
-        if (n > 0 && batch > 0) tests.push_back({0, n, batch, depth});
+        if (n > 0) tests.push_back({0, n, batch, depth});
   }
+  if (tests.empty()) return invalid("[cli] --n-prompt and --n-gen are 0: nothing to measure");
   int64_t longest = 1, room = 1;
   for (const Test& t : tests) {
-    if (t.depth < 0) return invalid("[bench] --depth {} is negative", t.depth);
     longest = std::max(longest, t.depth + t.prompt + t.generate);
     room = std::max(room, t.batch * (t.depth + t.prompt + t.generate + 16));
   }
@@ -178,16 +180,18 @@ void add_bench(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   CLI::App* parent = app.add_subcommand("bench", "Measure speed");
   parent->require_subcommand(1);
+  parent->footer("\nExamples:\n  ingot bench llm model.gguf\n  ingot bench llm --help");
   CLI::App* c = parent->add_subcommand("llm", "Tokens per second of a language model");
   add_model_options(*c, o->model);
-  c->add_option("-p,--n-prompt", o->prompts, "Prompt lengths; 0: none")->delimiter(',')->capture_default_str();
-  c->add_option("-n,--n-gen", o->generates, "Tokens to generate; 0: none")->delimiter(',')->capture_default_str();
-  c->add_option("-b,--batch", o->batches, "Sequences that decode together")->delimiter(',')->capture_default_str();
-  c->add_option("-d,--depth", o->depths, "Tokens in the cache before the test starts")
-      ->delimiter(',')
-      ->capture_default_str();
+  const auto add = [c](const char* flags, std::vector<int64_t>& values, const char* help, int64_t low, int64_t high) {
+    c->add_option(flags, values, help)->delimiter(',')->capture_default_str()->check(integer_in(low, high));
+  };
+  add("-p,--n-prompt", o->prompts, "Prompt lengths; 0: none", 0, kTokensMax);
+  add("-n,--n-gen", o->generates, "Tokens to generate; 0: none", 0, kTokensMax);
+  add("-b,--batch", o->batches, "Sequences that decode together", 1, kBatchMax);
+  add("-d,--depth", o->depths, "Tokens in the cache before the test starts", 0, kTokensMax);
   c->add_option("-r,--repetitions", o->repetitions, "Runs of each test, after one that warms up")
-      ->check(CLI::Range(1, 1000))
+      ->check(integer_in(1, 1000))
       ->capture_default_str();
   c->add_flag("--profile", o->profile, "Also print what each kernel costs");
   c->add_flag("--json", o->json_output, "One JSON object a line and test");

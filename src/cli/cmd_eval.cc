@@ -4,11 +4,10 @@
 
 #include <boost/json.hpp>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <memory>
 
 #include "base/clock.h"
+#include "base/mapped_file.h"
 #include "cli/command.h"
 #include "cli/model_options.h"
 #include "llm/perplexity.h"
@@ -25,9 +24,8 @@ struct Options {
 };
 
 Result<void> eval(const Options& o) {
-  std::ifstream in(o.file, std::ios::binary);
-  if (!in) return not_found("[eval] cannot open text file '{}'", o.file);
-  const std::string text((std::istreambuf_iterator<char>(in)), {});
+  const auto file = INGOT_TRY(MappedFile::open(o.file));
+  const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
   ModelOptions model_options = o.model;
   if (model_options.context == 0) model_options.context = kWindow;
   llm::LoadedModel model = INGOT_TRY(load(model_options, 0, o.json_output));
@@ -61,6 +59,7 @@ void add_eval(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   CLI::App* parent = app.add_subcommand("eval", "Measure quality");
   parent->require_subcommand(1);
+  parent->footer("\nExamples:\n  ingot eval perplexity model.gguf -f text.txt\n  ingot eval perplexity --help");
   CLI::App* c =
       parent->add_subcommand("perplexity", "Perplexity of a text; windows of --ctx tokens (512), second half scored");
   add_model_options(*c, o->model);

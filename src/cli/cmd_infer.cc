@@ -13,9 +13,12 @@
 #include "base/clock.h"
 #include "cli/command.h"
 #include "cli/infer_inputs.h"
+#include "cli/inspect/plan.h"
+#include "cli/option_checks.h"
 #include "cli/table.h"
 #include "formats/npy/npy.h"
 #include "formats/onnx/onnx_import.h"
+#include "formats/printable.h"
 #include "passes/pipeline.h"
 #include "runtime/session.h"
 #include "tensor/half.h"
@@ -105,6 +108,7 @@ class Runner {
   Result<void> run() {
     INGOT_TRY(load());
     inputs_ = INGOT_TRY(make_inputs(session_->graph(), o_.inputs));
+    INGOT_TRY(check_compared());
     std::vector<TensorView> views(inputs_.begin(), inputs_.end());
     for (int i = 0; i + 1 < o_.repeat; ++i) {
       const Stopwatch watch;
@@ -120,7 +124,6 @@ class Runner {
       print_json();
     else
       print_tables();
-    if (!o_.compare.empty() && differences_.empty()) return invalid("[infer] --compare names none of the outputs");
     for (const Difference& d : differences_)
       if (!d.equal)
         return error(Code::kFailedPrecondition, "[infer] output '{}' differs by more than the tolerance", d.name);
@@ -132,10 +135,29 @@ class Runner {
     const Stopwatch watch;
     Graph graph = INGOT_TRY(import_onnx(o_.model));
     auto pool = std::make_shared<ThreadPool>(o_.threads > 0 ? o_.threads : ThreadPool::default_threads());
-    session_ = INGOT_TRY(Session::create(
-        std::move(graph),
-        {.pool = pool, .backends = {&cpu_backend(), &ref_backend()}, .disabled_passes = o_.disabled_passes}));
+    session_ = INGOT_TRY(Session::create(std::move(graph), {.pool = pool,
+                                                            .backends = {&cpu_backend(), &ref_backend()},
+                                                            .disabled_passes = disabled_passes(o_.disabled_passes)}));
     load_ms_ = watch.elapsed_ms();
+    return {};
+  }
+
+  // Each --compare stands for an output at least, so that a misspelt name is not taken for equality.
+  Result<void> check_compared() const {
+    for (const std::string& text : o_.compare) {
+      const bool folder = fs::is_directory(text);
+      const std::string name = folder ? "" : INGOT_TRY(split_assignment(text)).first;
+      bool used = false;
+      std::string names;
+      for (ValueId v : session_->graph().outputs()) {
+        const std::string& output = session_->graph().value(v).name;
+        used |= folder ? fs::exists(fs::path(text) / file_name(output)) : output == name;
+        names += fmt::format(" '{}'", printable(output));
+      }
+      if (!used)
+        return invalid("[cli] --compare: '{}' {} of the outputs:{}", printable(text),
+                       folder ? "has a file for none" : "names none", names);
+    }
     return {};
   }
 
@@ -255,16 +277,19 @@ void add_infer(CLI::App& app, Action& action) {
   command->add_option("--shape", o->inputs.shapes, "NAME=1x3x224x224: the shape of a random input")
       ->allow_extra_args(false);
   command->add_option("--dim", o->inputs.dims, "NAME=4: the size of a symbolic dimension")->allow_extra_args(false);
-  command->add_option("--seed", o->inputs.seed, "Seed of random inputs")->capture_default_str();
+  command->add_option("--seed", o->inputs.seed, "Seed of random inputs")->capture_default_str()->check(integer_in(0));
   command->add_option("-o,--output", o->output_folder, "Write each output as NAME.npy into this folder");
   command->add_option("--compare", o->compare, "A folder of NAME.npy, or NAME=FILE.npy: exit 1 where outputs differ")
       ->allow_extra_args(false);
-  command->add_option("--rtol", o->rtol, "Relative tolerance")->capture_default_str();
-  command->add_option("--atol", o->atol, "Absolute tolerance")->capture_default_str();
-  command->add_option("--repeat", o->repeat, "Runs; the median time is reported")->check(CLI::Range(1, 1000000));
+  command->add_option("--rtol", o->rtol, "Relative tolerance")->capture_default_str()->check(number_in(0, 1e30));
+  command->add_option("--atol", o->atol, "Absolute tolerance")->capture_default_str()->check(number_in(0, 1e30));
+  command->add_option("--repeat", o->repeat, "Runs; the median time is reported")->check(integer_in(1, 1000000));
   command->add_option("-t,--threads", o->threads, "Threads (0: as many as this process may use)")
-      ->check(CLI::Range(0, limits::kThreadsMax));
-  command->add_option("--disable-pass", o->disabled_passes, "Switch an optimizer pass off")->allow_extra_args(false);
+      ->check(integer_in(0, limits::kThreadsMax));
+  command
+      ->add_option("--disable-pass", o->disabled_passes, "Switch an optimizer pass off (repeatable); all: every pass")
+      ->allow_extra_args(false)
+      ->check(one_of(pass_names()));
   command->add_flag("--profile", o->profile, "Print the time of every node");
   command->add_flag("--json", o->json, "Print one JSON object: names, types, shapes, timings");
   command->footer(

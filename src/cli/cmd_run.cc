@@ -2,18 +2,20 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <array>
 #include <boost/json.hpp>
 #include <cstdio>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 #include <memory>
 
+#include "base/mapped_file.h"
 #include "cli/command.h"
 #include "cli/interactive/chat.h"
+#include "cli/interactive/interrupt.h"
 #include "cli/model_options.h"
+#include "cli/option_checks.h"
 #include "cli/sampler_options.h"
 #include "formats/npy/npy.h"
+#include "formats/printable.h"
 #include "llm/generator.h"
 
 namespace ingot::cli {
@@ -31,27 +33,38 @@ struct Options {
   std::vector<int32_t> forced;
 };
 
-Result<std::string> read_all(std::istream& in, std::string_view what) {
-  std::string text((std::istreambuf_iterator<char>(in)), {});
-  if (in.bad()) return error(Code::kUnavailable, "[run] cannot read {}", what);
-  if (text.size() > limits::kPromptBytesMax)
-    return invalid("[run] {} has {} bytes, over the limit of {}", what, text.size(), limits::kPromptBytesMax);
+Result<std::string> read_standard_input() {
+  std::string text;
+  std::array<char, 65536> part;
+  while (const size_t n = std::fread(part.data(), 1, part.size(), stdin)) {
+    text.append(part.data(), n);
+    if (text.size() > limits::kPromptBytesMax)
+      return invalid("[run] standard input has more than {} bytes: give a shorter prompt", limits::kPromptBytesMax);
+  }
+  if (std::ferror(stdin)) return error(Code::kUnavailable, "[run] cannot read standard input: is it a directory?");
   return text;
 }
 
 Result<std::string> prompt_text(const Options& o) {
   if (o.has_prompt) return o.prompt;
   if (!o.file.empty() && o.file != "-") {
-    std::ifstream in(o.file, std::ios::binary);
-    if (!in) return not_found("[run] cannot open prompt file '{}'", o.file);
-    return read_all(in, o.file);
+    const auto file = INGOT_TRY(MappedFile::open(o.file));
+    const auto bytes = file->bytes();
+    if (bytes.size() > limits::kPromptBytesMax)
+      return invalid("[run] '{}' has {} bytes, over the limit of {}: give a shorter prompt", printable(o.file),
+                     bytes.size(), limits::kPromptBytesMax);
+    return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
-  return read_all(std::cin, "standard input");
+  return read_standard_input();
+}
+
+std::unexpected<Status> empty_prompt() {
+  return invalid("[run] the prompt is empty: give one with -p, -f or on standard input");
 }
 
 // What the model gets to see: the text itself, or a conversation through the chat template.
 Result<std::vector<int32_t>> prompt_tokens(const Options& o, const llm::LoadedModel& model, const std::string& text) {
-  if (text.empty()) return invalid("[run] the prompt is empty: give one with -p, -f or on standard input");
+  if (text.empty()) return empty_prompt();
   if (o.raw || !model.chat_template) {
     if (!o.system.empty())
       return invalid("[run] --system needs a chat template; {}", o.raw ? "drop --raw" : "this model has none");
@@ -111,11 +124,7 @@ Result<void> answer(const Options& o, llm::LoadedModel& model, const llm::Sample
   std::vector<float> logits;
   llm::GenerateOptions generate{
       .sampler = sampler, .max_tokens = o.max_tokens, .stop = o.stop, .show_special = o.special, .forced = o.forced};
-  if (!o.json_output)
-    generate.on_text = [](std::string_view text) {
-      std::fwrite(text.data(), 1, text.size(), stdout);
-      std::fflush(stdout);
-    };
+  if (!o.json_output) generate.on_text = print_answer;
   if (!o.dump_logits.empty())
     generate.on_logits = [&](std::span<const float> row) { logits.insert(logits.end(), row.begin(), row.end()); };
   llm::Generator generator(model);
@@ -130,15 +139,19 @@ Result<void> answer(const Options& o, llm::LoadedModel& model, const llm::Sample
     print_timings(g, model);
   else if (g.finish_reason == llm::FinishReason::kContextFull)
     fmt::print(stderr, "the context of {} tokens is full: raise --ctx\n", model.runner->context());
+  if (g.finish_reason == llm::FinishReason::kCancelled) return error(Code::kCancelled, "[run] interrupted");
   return {};
 }
 
 Result<void> run(const Options& o) {
   const bool chat =
       !o.has_prompt && o.file.empty() && !o.json_output && ::isatty(STDIN_FILENO) && ::isatty(STDOUT_FILENO);
-  for (int32_t id : o.forced)
-    if (id < 0) return invalid("[run] --force-tokens: {} is not a token id", id);
+  if (o.has_prompt && o.prompt.empty()) return empty_prompt();
   llm::LoadedModel model = INGOT_TRY(load(o.model, 0, o.json_output));
+  for (int32_t id : o.forced)
+    if (id >= model.runner->vocab())
+      return invalid("[cli] --force-tokens: {} is not a token id: the model's are 0 to {}", id,
+                     model.runner->vocab() - 1);
   const llm::SamplerParams sampler = INGOT_TRY(sampler_params(o.sampler, *model.tokenizer));
   if (!chat) return answer(o, model, sampler);
   return run_chat(model, {.sampler = sampler, .max_tokens = o.max_tokens, .stop = o.stop, .show_special = o.special},
@@ -157,13 +170,16 @@ void add_run(CLI::App& app, Action& action) {
   c->add_flag("--raw", o->raw, "Continue the text as it is: no chat template");
   c->add_option("-n,--max-tokens", o->max_tokens, "Longest answer in tokens; -1: until the model ends it")
       ->capture_default_str()
-      ->check(CLI::Range(int64_t{-1}, int64_t{1} << 31));
-  c->add_option("--stop", o->stop, "End the answer before this text (repeatable)");
+      ->check(integer_in(-1, int64_t{1} << 31));
+  c->add_option("--stop", o->stop, "End the answer before this text (repeatable)")
+      ->allow_extra_args(false)
+      ->check(not_empty());
   c->add_flag("--special", o->special, "Show the text of special tokens");
   c->add_flag("--json", o->json_output, "One JSON object: text, token_ids, prompt_token_ids, finish_reason, timings");
   c->add_flag("-v,--verbose", o->verbose, "Timings on standard error");
   c->add_option("--force-tokens", o->forced, "Feed these token ids instead of the sampled ones (1,2,3)")
       ->delimiter(',')
+      ->check(integer_in(0, std::numeric_limits<int32_t>::max()))
       ->group("Checking");
   c->add_option("--dump-logits", o->dump_logits, "Write each step's logits to this .npy file, f32 [steps, V]")
       ->group("Checking");
@@ -178,6 +194,7 @@ void add_run(CLI::App& app, Action& action) {
       "  ingot run model.gguf -p \"Once\" --seed 7 --json | jq .text");
   c->callback([o, prompt, &action] {
     o->has_prompt = prompt->count() > 0;
+    check_sampler_options(o->sampler);
     action = [o] { return run(*o); };
   });
 }

@@ -21,4 +21,8 @@ using Action = std::function<Result<void>()>;
 inline constexpr int kExitFailure = 1;
 inline constexpr int kExitUsage = 2;
 
+// The exit code of what a command returned: wrong usage if its message has the tag [cli] (an option's value that only
+// the model can judge), kExitInterrupted if it was cancelled, failure else.
+int exit_code(const Status& status);
+
 }  // namespace ingot::cli

@@ -2,10 +2,15 @@
 
 #include <boost/json.hpp>
 #include <charconv>
-#include <fstream>
+#include <cmath>
+#include <limits>
+#include <optional>
 #include <random>
 
+#include "base/mapped_file.h"
+#include "base/memory.h"
 #include "formats/npy/npy.h"
+#include "formats/printable.h"
 #include "tensor/half.h"
 
 namespace ingot::cli {
@@ -15,28 +20,41 @@ namespace json = boost::json;
 
 constexpr int64_t kRandomElementsMax = int64_t{1} << 32;
 
-Result<int64_t> number(std::string_view text) {
+std::optional<int64_t> parse_size(std::string_view text) {
   int64_t v = 0;
   const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), v);
-  if (ec != std::errc() || end != text.data() + text.size() || v < 0 || v > kRandomElementsMax)
-    return invalid("[infer] '{}' is not a size", text);
+  if (ec != std::errc() || end != text.data() + text.size() || v < 0 || v > kRandomElementsMax) return std::nullopt;
   return v;
 }
 
 // "1x3x224x224"; "" is a scalar.
 Result<Shape> parse_shape(std::string_view text) {
+  const std::string_view whole = text;
   Shape shape;
   int64_t total = 1;
   while (!text.empty()) {
     const size_t end = std::min(text.find('x'), text.size());
-    if (shape.rank() == limits::kRankMax) return invalid("[infer] more than {} dimensions", limits::kRankMax);
-    shape.push_back(INGOT_TRY(number(text.substr(0, end))));
-    total *= std::max<int64_t>(shape.at(-1), 1);
-    if (total > kRandomElementsMax) return invalid("[infer] a tensor of more than 2^32 elements");
+    if (shape.rank() == limits::kRankMax)
+      return invalid("'{}' has more than {} dimensions", printable(whole), limits::kRankMax);
+    const auto size = parse_size(text.substr(0, end));
+    if (!size || end + 1 == text.size())
+      return invalid("'{}' is not a shape like 1x3x224x224 with sizes up to {}", printable(whole), kRandomElementsMax);
+    shape.push_back(*size);
+    total *= std::max<int64_t>(*size, 1);
+    if (total > kRandomElementsMax) return invalid("'{}' has more than 2^32 elements", printable(whole));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return shape;
 }
+
+// The same error with words before it.
+template <class T>
+Result<T> with_tag(Result<T> r, std::string_view tag) {
+  if (r) return r;
+  return std::unexpected(Status(r.error().code(), fmt::format("{} {}", tag, r.error().message())));
+}
+
+std::string shown(const json::value& v) { return printable(json::serialize(v), 40); }
 
 void store(Tensor& t, int64_t i, double v) {
   switch (t.dtype()) {
@@ -54,8 +72,15 @@ void store(Tensor& t, int64_t i, double v) {
   }
 }
 
-Tensor random_tensor(DType dtype, const Shape& shape, std::mt19937_64& random) {
-  Tensor t = Tensor::allocate(dtype, shape);
+// A tensor with room for `shape`. Errors: kResourceExhausted.
+Result<Tensor> allocate(DType dtype, const Shape& shape) {
+  INGOT_TRY(check_memory("an input of the shape " + shape.to_string(),
+                         static_cast<double>(TensorView{dtype, shape, nullptr}.num_bytes()), "choose a smaller shape"));
+  return Tensor::allocate(dtype, shape);
+}
+
+Result<Tensor> random_tensor(DType dtype, const Shape& shape, std::mt19937_64& random) {
+  Tensor t = INGOT_TRY(allocate(dtype, shape));
   std::normal_distribution<double> normal;
   if (dtype == DType::kString) return t;
   for (int64_t i = 0; i < shape.num_elements(); ++i)
@@ -74,31 +99,80 @@ Result<Shape> shape_of(const json::value& v) {
   return shape;
 }
 
+// Whether every array at depth d has shape[d] elements.
+bool is_regular(const json::value& v, const Shape& shape, int depth) {
+  if (depth == shape.rank()) return !v.is_array();
+  if (!v.is_array() || static_cast<int64_t>(v.get_array().size()) != shape[depth]) return false;
+  return std::ranges::all_of(v.get_array(), [&](const json::value& e) { return is_regular(e, shape, depth + 1); });
+}
+
+// The numbers that an integer type holds.
+std::pair<double, double> range_of(DType dtype) {
+  const auto of = []<class T>(T) {
+    return std::pair{static_cast<double>(std::numeric_limits<T>::min()),
+                     static_cast<double>(std::numeric_limits<T>::max())};
+  };
+  switch (dtype) {
+    case DType::kI64: return of(int64_t{});
+    case DType::kU64: return of(uint64_t{});
+    case DType::kI32: return of(int32_t{});
+    case DType::kU32: return of(uint32_t{});
+    case DType::kI16: return of(int16_t{});
+    case DType::kU16: return of(uint16_t{});
+    case DType::kI8: return of(int8_t{});
+    case DType::kBool: return {0, 1};
+    default: return of(uint8_t{});
+  }
+}
+
+Result<void> store_json(const json::value& v, Tensor& t, int64_t i) {
+  const DType dtype = t.dtype();
+  if (dtype == DType::kString) {
+    if (!v.is_string()) return invalid("[infer] JSON value {} is {}, not a string", i, shown(v));
+    t.mutable_as<std::string>()[i] = std::string(v.get_string());
+    return {};
+  }
+  if (!v.is_number() && !v.is_bool()) return invalid("[infer] JSON value {} is {}, not a number", i, shown(v));
+  if (v.is_int64() && dtype == DType::kI64) {
+    t.mutable_as<int64_t>()[i] = v.get_int64();
+    return {};
+  }
+  if (dtype == DType::kU64 && !v.is_bool() && !v.is_double()) {
+    if (v.is_int64() && v.get_int64() < 0) return invalid("[infer] JSON value {} is {}, not a u64", i, shown(v));
+    t.mutable_as<uint64_t>()[i] = v.to_number<uint64_t>();
+    return {};
+  }
+  const double number = v.is_bool() ? static_cast<double>(v.get_bool()) : v.to_number<double>();
+  if (!is_float(dtype)) {
+    const auto [low, high] = range_of(dtype);
+    // 2^63 and 2^64 as doubles are the first numbers that do not fit.
+    const bool fits = number >= low && (high > 1e18 ? number < high : number <= high) && number == std::trunc(number);
+    if (!fits) return invalid("[infer] JSON value {} is {}, not a {}", i, shown(v), dtype_name(dtype));
+  }
+  store(t, i, number);
+  return {};
+}
+
 Result<void> fill(const json::value& v, Tensor& t, int64_t& at) {
   if (v.is_array()) {
     for (const json::value& e : v.get_array()) INGOT_TRY(fill(e, t, at));
     return {};
   }
-  if (at >= t.shape().num_elements()) return invalid("[infer] more JSON values than {} holds", t.shape().to_string());
-  if (t.dtype() == DType::kString) {
-    if (!v.is_string()) return invalid("[infer] JSON value {} is not a string", at);
-    t.mutable_as<std::string>()[at++] = std::string(v.get_string());
-    return {};
-  }
-  if (v.is_int64() && (t.dtype() == DType::kI64 || t.dtype() == DType::kU64)) {
-    t.mutable_as<int64_t>()[at++] = v.get_int64();
-    return {};
-  }
-  if (!v.is_number() && !v.is_bool()) return invalid("[infer] JSON value {} is not a number", at);
-  store(t, at++, v.is_bool() ? static_cast<double>(v.get_bool()) : v.to_number<double>());
-  return {};
+  return store_json(v, t, at++);
+}
+
+int64_t count_leaves(const json::value& v) {
+  if (!v.is_array()) return 1;
+  int64_t n = 0;
+  for (const json::value& e : v.get_array()) n += count_leaves(e);
+  return n;
 }
 
 }  // namespace
 
 Result<std::pair<std::string, std::string>> split_assignment(const std::string& text) {
   const size_t at = text.find('=');
-  if (at == text.npos || at == 0) return invalid("[infer] '{}' is not NAME=VALUE", text);
+  if (at == text.npos || at == 0) return invalid("[cli] '{}' is not NAME=VALUE", printable(text));
   return std::pair{text.substr(0, at), text.substr(at + 1)};
 }
 
@@ -107,7 +181,7 @@ Result<Tensor> tensor_from_json(std::string_view text, DType dtype) {
   json::parse_options options;
   options.max_depth = limits::kJsonDepthMax;
   const json::value value = json::parse(text, ec, {}, options);
-  if (ec) return invalid("[infer] JSON: {}", ec.message());
+  if (ec) return invalid("[infer] '{}' is not JSON: {}", printable(text, 60), ec.message());
   const json::value* data = &value;
   Shape shape;
   if (const json::object* object = value.if_object()) {
@@ -115,15 +189,18 @@ Result<Tensor> tensor_from_json(std::string_view text, DType dtype) {
     if (!dims || !elements || !dims->is_array()) return invalid("[infer] a JSON object needs \"shape\" and \"data\"");
     std::string spelled;
     for (const json::value& d : dims->get_array()) spelled += (spelled.empty() ? "" : "x") + json::serialize(d);
-    shape = INGOT_TRY(parse_shape(spelled));
+    shape = INGOT_TRY(with_tag(parse_shape(spelled), "[infer] \"shape\":"));
     data = elements;
+    if (const int64_t count = count_leaves(*data); count != shape.num_elements())
+      return invalid("[infer] {} JSON values for the shape {}", count, shape.to_string());
   } else {
     shape = INGOT_TRY(shape_of(value));
+    if (!is_regular(value, shape, 0))
+      return invalid("[infer] the JSON arrays are not all of the shape {} that the first ones have", shape.to_string());
   }
-  Tensor t = Tensor::allocate(dtype, shape);
-  int64_t count = 0;
-  INGOT_TRY(fill(*data, t, count));
-  if (count != shape.num_elements()) return invalid("[infer] {} JSON values for shape {}", count, shape.to_string());
+  Tensor t = INGOT_TRY(allocate(dtype, shape));
+  int64_t at = 0;
+  INGOT_TRY(fill(*data, t, at));
   return t;
 }
 
@@ -140,17 +217,22 @@ class InputMaker {
         continue;
       }
       const auto [name, spec] = INGOT_TRY(split_assignment(text));
-      INGOT_TRY(check_name(name));
-      specs_[name] = spec;
+      INGOT_TRY(check_name("--input", name));
+      if (!specs_.emplace(name, spec).second) return invalid("[cli] --input: '{}' is given twice", printable(name));
     }
     for (const auto& text : options.shapes) {
       const auto [name, shape] = INGOT_TRY(split_assignment(text));
-      INGOT_TRY(check_name(name));
-      shapes_[name] = INGOT_TRY(parse_shape(shape));
+      INGOT_TRY(check_name("--shape", name));
+      if (!is_random(name))
+        return invalid("[cli] --shape: '{}' is not random, its values say its shape", printable(name));
+      shapes_[name] = INGOT_TRY(with_tag(parse_shape(shape), "[cli] --shape:"));
     }
     for (const auto& text : options.dims) {
       const auto [name, size] = INGOT_TRY(split_assignment(text));
-      dims_[name] = INGOT_TRY(number(size));
+      INGOT_TRY(check_dim(name));
+      const auto value = parse_size(size);
+      if (!value) return invalid("[cli] --dim: '{}' is not a size from 0 to 2^32", printable(size));
+      dims_[name] = *value;
     }
     return {};
   }
@@ -158,21 +240,23 @@ class InputMaker {
   Result<Tensor> make(const Value& v) {
     const auto it = specs_.find(v.name);
     if (it == specs_.end() && !all_random_)
-      return invalid("[infer] input '{}' ({}) is not given: add --input {}=FILE.npy, or --input random", v.name,
+      return invalid("[cli] input '{}' ({}) is not given: add --input {}=FILE.npy, or --input random", v.name,
                      v.type.to_string(), v.name);
     const std::string spec = it == specs_.end() ? "random" : it->second;
     if (spec == "random") return random_tensor(v.type.dtype, INGOT_TRY(random_shape(v)), random_);
     if (spec.starts_with("random:"))
-      return random_tensor(v.type.dtype, INGOT_TRY(parse_shape(std::string_view(spec).substr(7))), random_);
+      return random_tensor(v.type.dtype,
+                           INGOT_TRY(with_tag(parse_shape(std::string_view(spec).substr(7)), "[cli] --input: random:")),
+                           random_);
     Tensor t;
     if (spec.ends_with(".npy")) {
       t = INGOT_TRY(read_npy(spec));
     } else if (spec.ends_with(".json")) {
-      std::ifstream in(spec, std::ios::binary);
-      if (!in) return not_found("[infer] cannot read '{}'", spec);
-      t = INGOT_TRY(tensor_from_json(std::string{std::istreambuf_iterator<char>(in), {}}, v.type.dtype));
+      const auto file = INGOT_TRY(MappedFile::open(spec));
+      const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
+      t = INGOT_TRY(with_tag(tensor_from_json(text, v.type.dtype), fmt::format("input '{}':", printable(v.name))));
     } else {
-      t = INGOT_TRY(tensor_from_json(spec, v.type.dtype));
+      t = INGOT_TRY(with_tag(tensor_from_json(spec, v.type.dtype), fmt::format("input '{}':", printable(v.name))));
     }
     if (t.dtype() != v.type.dtype)
       return invalid("[infer] input '{}' is {}, '{}' holds {}", v.name, v.type.to_string(), spec,
@@ -181,18 +265,38 @@ class InputMaker {
   }
 
  private:
-  Result<void> check_name(const std::string& name) const {
+  Result<void> check_name(std::string_view option, const std::string& name) const {
     std::string names;
     for (ValueId v : graph_.inputs()) {
       if (graph_.value(v).name == name) return {};
-      names += " '" + graph_.value(v).name + "'";
+      names += fmt::format(" '{}'", printable(graph_.value(v).name));
     }
-    return invalid("[infer] the model has no input '{}'; its inputs are:{}", name, names);
+    return invalid("[cli] {}: the model has no input '{}'; its inputs are:{}", option, printable(name),
+                   names.empty() ? " none" : names);
+  }
+
+  bool is_random(const std::string& name) const {
+    const auto it = specs_.find(name);
+    return it == specs_.end() ? all_random_ : it->second == "random";
+  }
+
+  Result<void> check_dim(const std::string& name) const {
+    std::string names;
+    for (ValueId v : graph_.inputs()) {
+      if (!graph_.value(v).type.ranked()) continue;
+      for (const Dim& d : *graph_.value(v).type.dims) {
+        if (d.is_const()) continue;
+        if (d.to_string() == name) return {};
+        names += fmt::format(" '{}'", printable(d.to_string()));
+      }
+    }
+    return invalid("[cli] --dim: the inputs have no dimension '{}'; they have:{}", printable(name),
+                   names.empty() ? " none" : names);
   }
 
   Result<Shape> random_shape(const Value& v) const {
     if (const auto it = shapes_.find(v.name); it != shapes_.end()) return it->second;
-    if (!v.type.ranked()) return invalid("[infer] input '{}' has no rank: add --shape {}=2x3", v.name, v.name);
+    if (!v.type.ranked()) return invalid("[cli] input '{}' has no rank: add --shape {}=2x3", v.name, v.name);
     Shape shape;
     for (const Dim& d : *v.type.dims) {
       if (d.is_const()) {
@@ -201,7 +305,7 @@ class InputMaker {
       }
       const auto it = dims_.find(d.to_string());
       if (it == dims_.end())
-        return invalid("[infer] input '{}' is {}: add --dim {}=SIZE or --shape {}=…", v.name, v.type.to_string(),
+        return invalid("[cli] input '{}' is {}: add --dim {}=SIZE or --shape {}=…", v.name, v.type.to_string(),
                        d.to_string(), v.name);
       shape.push_back(it->second);
     }

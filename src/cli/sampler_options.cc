@@ -1,26 +1,68 @@
 #include "cli/sampler_options.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <limits>
+
+#include "base/limits.h"
+#include "cli/option_checks.h"
+#include "formats/printable.h"
 
 namespace ingot::cli {
 namespace {
 
-// "1234=-5", " hello=2" or "1234=-inf": a token by id, or by a text that is one token.
-Result<std::pair<llm::Token, float>> parse_bias(const std::string& text, const Tokenizer& tokenizer) {
-  const size_t equals = text.rfind('=');
-  if (equals == text.npos || equals == 0) return invalid("[cli] --logit-bias '{}' is not TOKEN=BIAS", text);
-  const std::string name = text.substr(0, equals), value = text.substr(equals + 1);
+struct Bias {
+  std::string token;
   float bias = 0;
-  const auto [end, ec] = std::from_chars(value.data(), value.data() + value.size(), bias);
-  if (ec != std::errc() || end != value.data() + value.size())
-    return invalid("[cli] --logit-bias '{}': '{}' is not a number", text, value);
+};
+
+// "1234=-5", " hello=2" or "1234=-inf".
+Result<Bias> split_bias(const std::string& text) {
+  const size_t equals = text.rfind('=');
+  Bias b{.token = text.substr(0, equals)};
+  const std::string value = equals == text.npos ? "" : text.substr(equals + 1);
+  const auto [end, ec] = std::from_chars(value.data(), value.data() + value.size(), b.bias);
+  if (b.token.empty() || ec != std::errc() || end != value.data() + value.size() || std::isnan(b.bias) ||
+      b.bias == std::numeric_limits<float>::infinity())
+    return invalid("[cli] --logit-bias '{}' is not TOKEN=BIAS with a finite number or -inf", printable(text));
+  return b;
+}
+
+// A token by id, or by a text that is one token.
+Result<std::pair<llm::Token, float>> parse_bias(const std::string& text, const Tokenizer& tokenizer) {
+  const auto [name, bias] = INGOT_TRY(split_bias(text));
   int id = 0;
   const auto [id_end, id_ec] = std::from_chars(name.data(), name.data() + name.size(), id);
-  if (id_ec == std::errc() && id_end == name.data() + name.size()) return std::pair{id, bias};
-  const auto ids = INGOT_TRY(tokenizer.encode(name, false));
-  if (ids.size() != 1) return invalid("[cli] --logit-bias '{}': '{}' is {} tokens, not one", text, name, ids.size());
-  return std::pair{ids[0], bias};
+  if (id_end != name.data() + name.size()) {
+    const auto ids = INGOT_TRY(tokenizer.encode(name, false));
+    if (ids.size() != 1)
+      return invalid("[cli] --logit-bias '{}': '{}' is {} tokens, not one", printable(text), printable(name),
+                     ids.size());
+    id = ids[0];
+  } else if (id_ec != std::errc() || id < 0 || id >= tokenizer.vocab_size()) {
+    return invalid("[cli] --logit-bias '{}': {} is not a token id; the model's are 0 to {}", printable(text), name,
+                   tokenizer.vocab_size() - 1);
+  }
+  return std::pair{id, bias};
+}
+
+template <class T>
+CLI::Validator fits() {
+  if constexpr (std::is_floating_point_v<T>)
+    return number_in(std::numeric_limits<T>::lowest(), std::numeric_limits<T>::max());
+  else
+    return integer_in(std::numeric_limits<T>::min(), std::numeric_limits<T>::max());
+}
+
+// "[sampler] 'top_p': 7 is …" -> "--top-p: 7 is …"
+std::string about_option(std::string_view message) {
+  const size_t begin = message.find('\'') + 1, end = message.find('\'', begin);
+  if (begin == 0 || end == message.npos) return std::string(message);
+  std::string name(message.substr(begin, end - begin));
+  std::ranges::replace(name, '_', '-');
+  if (name == "dry-sequence-breakers") name.pop_back();
+  return fmt::format("--{}{}", name, message.substr(end + 1));
 }
 
 }  // namespace
@@ -29,7 +71,10 @@ void add_sampler_options(CLI::App& c, SamplerOptions& o) {
   llm::SamplerParams& p = o.params;
   const std::string group = "Sampling";
   const auto add = [&](const char* flags, auto& value, const char* help) {
-    c.add_option(flags, value, help)->group(group)->capture_default_str();
+    c.add_option(flags, value, help)
+        ->group(group)
+        ->capture_default_str()
+        ->check(fits<std::remove_reference_t<decltype(value)>>());
   };
   add("--temperature,--temp", p.temperature, "0: always the likeliest token");
   add("--dynatemp-range", p.dynatemp_range, "Dynamic temperature: temperature plus or minus this, by entropy");
@@ -54,22 +99,39 @@ void add_sampler_options(CLI::App& c, SamplerOptions& o) {
   add("--dry-allowed-length", p.dry_allowed_length, "DRY: repetitions up to this long are free");
   add("--dry-penalty-last-n", p.dry_penalty_last_n, "DRY: tokens looked at; -1: all");
   c.add_option("--dry-sequence-breaker", p.dry_sequence_breakers, "DRY: strings that end a repetition (repeatable)")
+      ->allow_extra_args(false)
       ->group(group);
-  c.add_option("--samplers", o.order, "Order of the steps, as in \"penalties;dry;top_k;temperature\"")->group(group);
+  c.add_option("--samplers", o.order, "Order of the steps, as in \"penalties;dry;top_k;temperature\"")
+      ->group(group)
+      ->check([](const std::string& order) {
+        const auto steps = llm::parse_sampler_order(order);
+        return steps ? std::string() : steps.error().message().substr(steps.error().message().find(": ") + 2);
+      });
   c.add_option("--logit-bias", o.logit_bias, "TOKEN=BIAS, an id or a text of one token (repeatable); -inf bars it")
-      ->group(group);
+      ->allow_extra_args(false)
+      ->group(group)
+      ->check([](const std::string& text) {
+        return split_bias(text) ? std::string()
+                                : fmt::format("'{}' is not TOKEN=BIAS with a finite number or -inf", printable(text));
+      });
   c.add_option("--seed", o.seed, "Same seed, same tokens; -1: a new one each time")
       ->group(group)
+      ->check(integer_in(-1))
       ->capture_default_str();
-  c.add_option("--logprobs", o.logprobs, "With --json: log-probabilities of the n likeliest tokens")->group(group);
+  c.add_option("--logprobs", o.logprobs, "With --json: log-probabilities of the n likeliest tokens")
+      ->group(group)
+      ->check(integer_in(0, limits::kTopLogprobsMax));
   c.add_flag("--ignore-eos", p.ignore_eos, "Never end the answer before --max-tokens")->group(group);
   add("--min-tokens", p.min_tokens, "Do not end the answer before this many tokens");
+}
+
+void check_sampler_options(const SamplerOptions& o) {
+  if (auto ok = llm::validate(o.params); !ok) throw CLI::ValidationError(about_option(ok.error().message()));
 }
 
 Result<llm::SamplerParams> sampler_params(const SamplerOptions& o, const Tokenizer& tokenizer) {
   llm::SamplerParams p = o.params;
   if (!o.order.empty()) p.order = INGOT_TRY(llm::parse_sampler_order(o.order));
-  if (o.seed < -1) return invalid("[cli] --seed {} is not -1 or more", o.seed);
   if (o.seed >= 0) p.seed = static_cast<uint64_t>(o.seed);
   if (o.logprobs >= 0) p.logprobs = o.logprobs;
   for (const std::string& text : o.logit_bias) p.logit_bias.push_back(INGOT_TRY(parse_bias(text, tokenizer)));

@@ -19,6 +19,8 @@ struct SamplerOptions {
 };
 
 void add_sampler_options(CLI::App& command, SamplerOptions& options);
+// For the callback of the command, before a model is loaded. Throws CLI::ValidationError naming option and value.
+void check_sampler_options(const SamplerOptions& options);
 // The parameters as given. Errors: kInvalidArgument naming the option and its value.
 Result<llm::SamplerParams> sampler_params(const SamplerOptions& options, const Tokenizer& tokenizer);
 

@@ -85,7 +85,7 @@ FileGuess guess_file(std::span<const std::byte> bytes) {
   if (looks_like_html(head))
     return {FileKind::kOther, "a web page (an HTML error or login page saved under this name)",
             "download the file itself, with a token if the model is gated"};
-  if (looks_like_onnx(head)) return {FileKind::kOther, "an ONNX model", kNeedGraph};
+  if (looks_like_onnx(head)) return {FileKind::kOnnx, "an ONNX model", "run it with `ingot infer`"};
   const size_t text = head.find_first_not_of(" \t\r\n");
   if (text != head.npos && (head[text] == '{' || head[text] == '['))
     return {FileKind::kOther, "a JSON text", "give the folder that holds it, or the weights"};

@@ -8,7 +8,7 @@
 
 namespace ingot {
 
-enum class FileKind { kGguf, kSafetensors, kOther };
+enum class FileKind { kGguf, kSafetensors, kOnnx, kOther };
 
 // FileGuess::description of bytes that resemble nothing.
 inline constexpr std::string_view kNothingKnown = "none of the known formats";

@@ -96,6 +96,7 @@ Result<std::shared_ptr<const Source>> open_source(const std::string& path) {
   switch (guess.kind) {
     case FileKind::kGguf: return open_gguf(path);
     case FileKind::kSafetensors: return open_hf(path);
+    case FileKind::kOnnx:
     case FileKind::kOther: break;
   }
   // A damaged header is told best by the parser.

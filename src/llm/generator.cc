@@ -55,7 +55,6 @@ Result<Generation> Generator::generate(std::span<const int32_t> prompt, const Ge
   if (static_cast<int64_t>(prompt.size()) > model_.runner->context())
     return error(Code::kOutOfRange, "[run] the prompt has {} tokens, the context holds {}: shorten it or raise --ctx",
                  prompt.size(), model_.runner->context());
-  cancelled_.store(false, std::memory_order_relaxed);
   Sampler sampler = INGOT_TRY(make_sampler(prompt, options));
   Generation out{.prompt_tokens = static_cast<int64_t>(prompt.size())};
   const Stopwatch watch;

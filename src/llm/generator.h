@@ -65,8 +65,9 @@ class Generator {
   // prompt: all tokens of the conversation so far, at least one.
   // Errors: kInvalidArgument (empty prompt, sampler parameters), kOutOfRange (prompt past the context).
   Result<Generation> generate(std::span<const int32_t> prompt, const GenerateOptions& options);
-  // Ends the running generate() after its current step.
+  // Ends the running generate() after its current step, and each that begins before resume(): none is too early.
   void cancel() { cancelled_.store(true, std::memory_order_relaxed); }
+  void resume() { cancelled_.store(false, std::memory_order_relaxed); }
 
  private:
   Result<Sampler> make_sampler(std::span<const int32_t> prompt, const GenerateOptions& options);

@@ -20,7 +20,8 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::create(std::shared_ptr<const S
   const int64_t tokens = std::max(o.kv_tokens > 0 ? o.kv_tokens : context, o.page_tokens);
   const int64_t num_pages = (tokens + o.page_tokens - 1) / o.page_tokens;
   if (num_pages > (int64_t{1} << 30)) return invalid("[llm] a KV cache of {} tokens is too large", tokens);
-  SessionOptions session_options{.pool = o.pool, .backends = o.backends, .state_symbols = {{"pages", num_pages}}};
+  SessionOptions session_options{
+      .pool = o.pool, .backends = o.backends, .state_symbols = {{"pages", num_pages}}, .on_progress = o.on_progress};
   auto session = INGOT_TRY(Session::create(std::move(model.graph), std::move(session_options)));
   return std::unique_ptr<ModelRunner>(new ModelRunner(std::move(model.config), std::move(session), o, num_pages));
 }
@@ -67,7 +68,9 @@ Result<void> ModelRunner::check(std::span<const Chunk> chunks) const {
       return error(Code::kOutOfRange,
                    "[llm] a sequence of {} tokens passes the context of {}: shorten it or raise --ctx", end, context_);
     for (int32_t t : c.tokens)
-      if (t < 0 || t >= config_.vocab) return invalid("[llm] token id {} is not in [0, {})", t, config_.vocab);
+      if (t < 0 || t >= config_.vocab)
+        return invalid("[llm] token id {} is not in [0, {}): the tokenizer does not belong to these weights", t,
+                       config_.vocab);
   }
   return {};
 }

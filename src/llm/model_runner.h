@@ -4,6 +4,7 @@
 // decides nothing: which sequences run in a step is the caller's choice. Thread-safety: one thread at a time.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -23,6 +24,7 @@ struct RunnerOptions {
   int64_t page_tokens = 16;
   int64_t context = 0;    // longest sequence; 0 = what the model was trained for
   int64_t kv_tokens = 0;  // room in the cache over all sequences; 0 = one full context
+  std::function<void(size_t bytes, size_t bytes_total)> on_progress;  // while weights are packed; may be empty
 };
 
 // One sequence's part of a step.

@@ -28,11 +28,12 @@ Result<std::shared_ptr<const Plan>> compile(Graph graph, const CompileOptions& o
 // loading never holds the whole model twice: heap memory is freed, pages of a file are unmapped.
 class Plan::Releaser {
  public:
-  Releaser(Plan& plan, bool enabled) : plan_(plan), graph_(plan.graph_), enabled_(enabled) {
+  Releaser(Plan& plan, const CompileOptions& options) : plan_(plan), graph_(plan.graph_), options_(options) {
     uses_.resize(graph_.num_values());
     for (NodeId id : graph_.order())
       for (ValueId v : graph_.node(id).inputs)
-        if (v != kNoValue) ++use(v).pending;
+        if (v != kNoValue && use(v).pending++ == 0 && is_defined_constant(v))
+          bytes_total_ += graph_.value(v).constant.view().num_bytes();
     for (ValueId v : graph_.outputs()) use(v).read = true;
   }
 
@@ -40,19 +41,21 @@ class Plan::Releaser {
   void prepared(const Node& n, uint32_t consumed_inputs) {
     for (size_t i = 0; i < n.inputs.size(); ++i) {
       if (n.inputs[i] == kNoValue) continue;
+      if (!is_defined_constant(n.inputs[i])) continue;
       Value& value = graph_.value(n.inputs[i]);
-      if (value.kind != ValueKind::kConstant || !value.constant.defined()) continue;
-      const bool consumed = enabled_ && i < 32 && (consumed_inputs >> i & 1);
+      const bool consumed = i < 32 && (consumed_inputs >> i & 1);
       Use& u = use(n.inputs[i]);
       u.read |= !consumed;
       const size_t bytes = value.constant.view().num_bytes();
       if (consumed && value.file_backed) drop_mapped_pages(value.constant.view().data, bytes);
       if (--u.pending > 0) continue;
+      bytes_done_ += bytes;
       if (!u.read && bytes >= kReleaseBytesMin)
         value.constant = Tensor();
       else if (!value.file_backed || u.read)
         plan_.constant_bytes_ += bytes;
     }
+    if (options_.on_progress) options_.on_progress(bytes_done_, bytes_total_);
   }
 
  private:
@@ -61,16 +64,21 @@ class Plan::Releaser {
     bool read = false;  // someone reads the bytes at run time
   };
   Use& use(ValueId v) { return uses_[static_cast<size_t>(v)]; }
+  bool is_defined_constant(ValueId v) const {
+    const Value& value = graph_.value(v);
+    return value.kind == ValueKind::kConstant && value.constant.defined();
+  }
 
   Plan& plan_;
   Graph& graph_;
-  const bool enabled_;
+  const CompileOptions& options_;
+  size_t bytes_done_ = 0, bytes_total_ = 0;
   std::vector<Use> uses_;
 };
 
 Result<void> Plan::select_kernels(const CompileOptions& options) {
   std::string unsupported;
-  Releaser releaser(*this, !options.keep_constants);
+  Releaser releaser(*this, options);
   for (NodeId id : graph_.order()) {
     const Node& n = graph_.node(id);
     const NodeView view{graph_, n};
@@ -84,7 +92,9 @@ Result<void> Plan::select_kernels(const CompileOptions& options) {
     }
     if (flags & kOpControl) {
       step.backend = "runtime";
-      for (const auto& [key, sub] : n.subgraphs) step.subplans.push_back(INGOT_TRY(compile(*sub, options)));
+      CompileOptions quiet = options;
+      quiet.on_progress = nullptr;  // the bytes told are those of the whole graph
+      for (const auto& [key, sub] : n.subgraphs) step.subplans.push_back(INGOT_TRY(compile(*sub, quiet)));
       releaser.prepared(n, 0);
       steps_.push_back(std::move(step));
       continue;
@@ -121,22 +131,6 @@ void Plan::find_roots() {
     const Node& n = graph_.node(id);
     if (op_schema(n.op).flags & kOpView) roots_[static_cast<size_t>(n.outputs[0])] = root(n.inputs[0]);
   }
-}
-
-std::string describe(const Plan& plan, bool why) {
-  const Graph& g = plan.graph();
-  std::string out;
-  for (const Step& s : plan.steps()) {
-    const Node& n = g.node(s.node);
-    out += fmt::format("{:<28} {:<34} {:<8}", op_name(n.op), s.kernel.run ? s.kernel.name : "-", s.backend);
-    for (ValueId v : n.inputs) out += v == kNoValue ? " _" : " " + g.value(v).type.to_string();
-    out += " ->";
-    for (ValueId v : n.outputs) out += " " + g.value(v).type.to_string();
-    if (!n.name.empty()) out += "  @" + n.name;
-    if (why && !s.why.empty()) out += "\n    why: " + s.why;
-    out += '\n';
-  }
-  return out;
 }
 
 }  // namespace ingot

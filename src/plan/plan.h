@@ -5,6 +5,7 @@
 // Ownership: the plan owns the graph, packed weights and the constants still needed. Thread-safety: immutable.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,8 +28,8 @@ struct Step {
 struct CompileOptions {
   std::vector<const Backend*> backends;  // best first
   ThreadPool* pool = nullptr;            // packs weights; required
-  // Keep the bytes of constants whose kernels hold a packed copy (for inspection only).
-  bool keep_constants = false;
+  // Called after each node with the bytes of constants done so far and of all; may be empty.
+  std::function<void(size_t bytes, size_t bytes_total)> on_progress;
 };
 
 class Plan {
@@ -55,8 +56,5 @@ class Plan {
 
 // Errors: kUnimplemented naming every node that no backend supports, with their reasons; what prepare() says.
 Result<std::shared_ptr<const Plan>> compile(Graph graph, const CompileOptions& options);
-
-// One line a step: op, kernel, backend, operand types; with `why`, the reasons of backends that declined.
-std::string describe(const Plan& plan, bool why);
 
 }  // namespace ingot

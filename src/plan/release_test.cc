@@ -31,15 +31,15 @@ struct Case {
     ASSERT_TRUE(node) << node.error().message();
     graph.add_output(graph.node(*node).outputs[0]);
   }
-  std::shared_ptr<const Plan> compiled(bool keep_constants = false) {
+  std::shared_ptr<const Plan> compiled() {
     static const PackingBackend backend;
     ThreadPool pool(1);
-    auto plan = compile(graph, {.backends = {&backend}, .pool = &pool, .keep_constants = keep_constants});
+    auto plan = compile(graph, {.backends = {&backend}, .pool = &pool});
     EXPECT_TRUE(plan) << plan.error().message();
     return plan ? *plan : nullptr;
   }
-  bool kept(bool keep_constants = false) {
-    const auto plan = compiled(keep_constants);
+  bool kept() {
+    const auto plan = compiled();
     return plan && plan->graph().value(weights).constant.defined();
   }
 };
@@ -50,7 +50,6 @@ TEST(Release, frees_a_constant_after_its_last_reader_packed_it) {
   c.add(Op::kMatMul, c.x, c.weights);
   EXPECT_FALSE(c.kept());
   EXPECT_EQ(c.compiled()->constant_bytes(), 0u);
-  EXPECT_TRUE(c.kept(true));
 }
 
 TEST(Release, keeps_a_constant_that_one_reader_needs_at_run_time) {
@@ -70,6 +69,19 @@ TEST(Release, keeps_what_is_a_result_of_the_graph) {
   c.add(Op::kMatMul, c.x, c.weights);
   c.graph.add_output(c.weights);
   EXPECT_TRUE(c.kept());
+}
+
+TEST(Release, tells_how_many_bytes_of_constants_are_done) {
+  static const PackingBackend backend;
+  Case c;
+  c.add(Op::kMatMul, c.x, c.weights);
+  c.add(Op::kMatMul, c.x, c.weights);
+  ThreadPool pool(1);
+  std::vector<std::pair<size_t, size_t>> told;
+  const auto note = [&](size_t bytes, size_t total) { told.emplace_back(bytes, total); };
+  ASSERT_TRUE(compile(c.graph, {.backends = {&backend}, .pool = &pool, .on_progress = note}));
+  const size_t all = 128u * 128 * 4;
+  EXPECT_EQ(told, (std::vector<std::pair<size_t, size_t>>{{0, all}, {all, all}}));
 }
 
 }  // namespace

@@ -12,16 +12,20 @@ constexpr size_t kFoldBytesMax = size_t{1} << 30;
 
 }  // namespace
 
+Result<PassReport> optimize(Graph& graph, const Backend& folder, const std::vector<std::string>& disabled_passes) {
+  const Evaluator evaluator = [&folder](const Graph&, const Node& node, std::span<const Tensor> inputs) {
+    return evaluate_node(folder, node, inputs, kFoldBytesMax);
+  };
+  return run_passes(graph, {.disabled = disabled_passes, .evaluator = evaluator});
+}
+
 Result<std::unique_ptr<Session>> Session::create(Graph graph, SessionOptions options) {
   INGOT_CHECK(options.pool != nullptr && !options.backends.empty());
-  const Backend& last = *options.backends.back();
-  const Evaluator evaluator = [&last](const Graph&, const Node& node, std::span<const Tensor> inputs) {
-    return evaluate_node(last, node, inputs, kFoldBytesMax);
-  };
-  PassReport report = INGOT_TRY(run_passes(graph, {.disabled = options.disabled_passes, .evaluator = evaluator}));
-  auto plan = INGOT_TRY(compile(std::move(graph), {.backends = options.backends, .pool = options.pool.get()}));
+  INGOT_TRY(optimize(graph, *options.backends.back(), options.disabled_passes));
+  auto plan = INGOT_TRY(
+      compile(std::move(graph),
+              {.backends = options.backends, .pool = options.pool.get(), .on_progress = options.on_progress}));
   std::unique_ptr<Session> session(new Session(std::move(plan), std::move(options)));
-  session->pass_report_ = std::move(report);
   INGOT_TRY(session->allocate_states());
   return session;
 }

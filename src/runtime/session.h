@@ -5,6 +5,7 @@
 // With states, the caller runs one at a time. The session does not know what kind of model it runs.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -22,7 +23,12 @@ struct SessionOptions {
   std::vector<const Backend*> backends;          // best first
   std::map<std::string, int64_t> state_symbols;  // sizes of the symbols in state types: {"pages", 512}
   std::vector<std::string> disabled_passes;      // names, see passes/pipeline.h
+  // While weights are packed: bytes of constants done so far and of all; may be empty.
+  std::function<void(size_t bytes, size_t bytes_total)> on_progress;
 };
+
+// What create() does to a graph before it compiles it: all passes but those named, constants folded by `folder`.
+Result<PassReport> optimize(Graph& graph, const Backend& folder, const std::vector<std::string>& disabled_passes);
 
 struct Profile {
   std::vector<StepTime> steps;
@@ -55,7 +61,6 @@ class Session {
   const Plan& plan() const { return *plan_; }
   ThreadPool& pool() const { return *options_.pool; }
   size_t state_bytes() const { return state_bytes_; }
-  const PassReport& pass_report() const { return pass_report_; }
 
   // Errors: kInvalidArgument for inputs that do not fit, and what a kernel reports about the data.
   Result<Outputs> run(std::span<const TensorView> inputs, Profile* profile = nullptr);
@@ -68,7 +73,6 @@ class Session {
 
   std::shared_ptr<const Plan> plan_;
   SessionOptions options_;
-  PassReport pass_report_;
   std::vector<TensorRef> states_;
   std::vector<std::shared_ptr<void>> state_memory_;
   size_t state_bytes_ = 0;

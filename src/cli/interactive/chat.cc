@@ -1,28 +1,25 @@
 #include "cli/interactive/chat.h"
 
-#include <editline/readline.h>
 #include <fmt/format.h>
-#include <signal.h>
+#include <unistd.h>
 
-#include <atomic>
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+
+#include "cli/interactive/interrupt.h"
+#include "cli/interactive/line_editor.h"
+#include "cli/interactive/terminal.h"
+#include "formats/printable.h"
 
 namespace ingot::cli {
 namespace {
 
 namespace json = boost::json;
 
-std::atomic<llm::Generator*> interrupted{nullptr};
-struct sigaction previous_action;
-
-void on_interrupt(int) {
-  if (llm::Generator* g = interrupted.load()) g->cancel();
-}
-
-constexpr int kHistoryLines = 1000;
+constexpr size_t kErrorBytesShown = 2000;
 
 // $XDG_STATE_HOME/ingot/history, else ~/.local/state/ingot/history; "" if there is no home.
 std::string history_path() {
@@ -41,34 +38,40 @@ std::string history_path() {
   return ec ? "" : (folder / "history").string();
 }
 
+enum class Message { kText, kDropped, kInterrupted, kEnd };
+
 class Chat {
  public:
   Chat(llm::LoadedModel& model, llm::GenerateOptions generate, const ChatOptions& options)
-      : model_(model), generator_(model), generate_(std::move(generate)), options_(options), history_(history_path()) {
-    generate_.on_text = [](std::string_view text) {
-      std::fwrite(text.data(), 1, text.size(), stdout);
-      std::fflush(stdout);
-    };
+      : model_(model), generator_(model), generate_(std::move(generate)), options_(options) {
+    generate_.on_text = print_answer;
     reset();
   }
 
   Result<void> run() {
-    rl_initialize();
-    stifle_history(kHistoryLines);
-    if (!history_.empty()) read_history(history_.c_str());
-    fmt::print("{}. /help lists commands; Ctrl-C stops an answer, Ctrl-D leaves.\n",
-               uses_template() ? "Chat" : "This model continues text (it has no chat template)");
+    const HoldInterrupts hold;
+    const TerminalGuard terminal;
+    LineEditor editor(history_path());
+    fmt::print("{}\n/help lists commands; Ctrl-C stops an answer, Ctrl-D leaves.\n",
+               uses_template() ? "A new conversation." : "This model has no chat template: it continues the text.");
     std::string text;
-    while (read_message(text)) {
-      if (text.empty()) continue;
+    for (bool warned = false;;) {
+      const Message message = read_message(editor, text);
+      if (message == Message::kEnd) return {};
+      if (message == Message::kInterrupted) {
+        if (warned) return error(Code::kCancelled, "[run] interrupted");
+        fmt::print("(Ctrl-C again, Ctrl-D or /exit leaves)\n");
+      }
+      warned = message == Message::kInterrupted;
+      if (message != Message::kText || text.empty()) continue;
       if (text.starts_with("/")) {
-        if (!command(text)) break;
+        if (!command(text)) return {};
         continue;
       }
-      if (auto ok = answer(text); !ok) fmt::print(stderr, "error: {}\n", ok.error().message());
+      if (auto ok = answer(text); !ok)
+        fmt::print(stderr, "error: {}\n", printable(ok.error().message(), kErrorBytesShown));
+      fmt::print("\n");
     }
-    if (!history_.empty()) write_history(history_.c_str());
-    return {};
   }
 
  private:
@@ -81,32 +84,29 @@ class Chat {
       messages_.push_back({{"role", "system"}, {"content", options_.system}});
   }
 
-  // One message: a line, lines ended by a backslash, or everything between two lines of """. False at the end.
-  bool read_message(std::string& out) {
+  // One message: a line, lines ended by a backslash, or everything between two lines of """.
+  static Message read_message(LineEditor& editor, std::string& out) {
     out.clear();
     bool block = false;
+    std::string line;
     for (bool first = true;; first = false) {
-      char* line = readline(first ? "> " : ". ");
-      if (!line) {
-        fmt::print("\n");
-        return false;
-      }
-      std::string_view view(line);
-      if (view == "\"\"\"") {
-        std::free(line);
+      const LineEditor::Outcome outcome = editor.read(first ? "> " : ". ", line);
+      if (outcome == LineEditor::Outcome::kEnd) return Message::kEnd;
+      if (outcome == LineEditor::Outcome::kInterrupted)
+        return first && line.empty() ? Message::kInterrupted : Message::kDropped;
+      if (line == "\"\"\"") {
         if (block) break;
         block = true;
         continue;
       }
-      const bool more = !block && view.ends_with('\\');
-      if (more) view.remove_suffix(1);
-      out += view;
-      std::free(line);
+      const bool more = !block && line.ends_with('\\');
+      if (more) line.pop_back();
+      out += line;
       if (!block && !more) break;
       out += '\n';
     }
-    if (!out.empty()) add_history(out.c_str());
-    return true;
+    if (!out.empty()) editor.remember(out);
+    return Message::kText;
   }
 
   // False: leave.
@@ -117,9 +117,10 @@ class Chat {
       fmt::print("A new conversation.\n");
     } else {
       fmt::print(
-          "{}/clear  start a new conversation\n/bye    leave\nA line that ends in \\ goes on; \"\"\" begins and ends a "
+          "{}/clear  start a new conversation\n/exit   leave (also /bye, Ctrl-D)\nA line that ends in \\ goes on; "
+          "\"\"\" begins and ends a "
           "block of lines.\n",
-          text == "/help" ? "" : fmt::format("unknown command {}\n", text));
+          text == "/help" ? "" : fmt::format("There is no command {}.\n", printable(text)));
     }
     return true;
   }
@@ -153,6 +154,7 @@ class Chat {
   }
 
   Result<llm::Generation> generate() {
+    const QuietKeys quiet;
     const CancelOnInterrupt interrupt(generator_);
     return generator_.generate(INGOT_TRY(tokens()), generate_);
   }
@@ -170,23 +172,22 @@ class Chat {
   llm::Generator generator_;
   llm::GenerateOptions generate_;
   const ChatOptions options_;
-  const std::string history_;
   json::array messages_;  // with a template
   std::string text_;      // without one
 };
 
 }  // namespace
 
-CancelOnInterrupt::CancelOnInterrupt(llm::Generator& generator) {
-  interrupted.store(&generator);
-  struct sigaction action{};
-  action.sa_handler = on_interrupt;
-  sigaction(SIGINT, &action, &previous_action);
-}
-
-CancelOnInterrupt::~CancelOnInterrupt() {
-  sigaction(SIGINT, &previous_action, nullptr);
-  interrupted.store(nullptr);
+void print_answer(std::string_view text) {
+  static const bool terminal = ::isatty(STDOUT_FILENO);
+  if (!terminal) std::fwrite(text.data(), 1, text.size(), stdout);
+  while (terminal && !text.empty()) {
+    const size_t end = std::min(text.find_first_of("\n\t\r"), text.size());
+    fmt::print("{}", printable(text.substr(0, end), text.npos));
+    if (end < text.size() && text[end] != '\r') std::fputc(text[end], stdout);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  std::fflush(stdout);
 }
 
 Result<void> run_chat(llm::LoadedModel& model, llm::GenerateOptions generate, const ChatOptions& options) {

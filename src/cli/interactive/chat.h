@@ -1,18 +1,15 @@
 // The interactive chat of `ingot run`: a line editor, history, streaming answers.
+// Feeds on llm/generator.h, line_editor.h, interrupt.h, terminal.h. Thread-safety: the main thread.
 #pragma once
+
+#include <string_view>
 
 #include "llm/generator.h"
 
 namespace ingot::cli {
 
-// While it lives, Ctrl-C ends the generator's answer instead of the program. One at a time.
-class CancelOnInterrupt {
- public:
-  explicit CancelOnInterrupt(llm::Generator& generator);
-  ~CancelOnInterrupt();
-  CancelOnInterrupt(const CancelOnInterrupt&) = delete;
-  CancelOnInterrupt& operator=(const CancelOnInterrupt&) = delete;
-};
+// Writes a piece of an answer at once. A terminal is shown control characters, not sent them: a model may say anything.
+void print_answer(std::string_view text);
 
 struct ChatOptions {
   std::string system;
@@ -20,7 +17,8 @@ struct ChatOptions {
   bool timings = false;
 };
 
-// Until the user leaves. Errors: what loading the line editor or a generation says that cannot be shown and survived.
+// Until the user leaves; what goes wrong in an answer is shown, and the chat goes on.
+// Errors: kCancelled when the user left with a second Ctrl-C.
 Result<void> run_chat(llm::LoadedModel& model, llm::GenerateOptions generate, const ChatOptions& options);
 
 }  // namespace ingot::cli

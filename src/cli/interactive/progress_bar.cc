@@ -7,14 +7,18 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
+#include <utility>
 
 #include "cli/table.h"
+#include "formats/printable.h"
 
 namespace ingot::cli {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kRedraw = std::chrono::milliseconds(100);
+constexpr auto kQuickLoad = std::chrono::milliseconds(100);
 
 size_t terminal_columns() {
   winsize size{};
@@ -65,7 +69,7 @@ void ProgressBar::draw(Clock::time_point now) {
   if (rate > 0 && total_ > bytes_) {
     line += fmt::format("  {} left", duration_text(static_cast<int64_t>(static_cast<double>(total_ - bytes_) / rate)));
   }
-  line.resize(std::min(line.size(), terminal_columns() - 1));
+  line = printable(line, terminal_columns() - 1);
   fmt::print(stderr, "\r{}\x1b[K", line);
   std::fflush(stderr);
   drawn_ = true;
@@ -76,6 +80,20 @@ void ProgressBar::clear() {
   fmt::print(stderr, "\r\x1b[K");
   std::fflush(stderr);
   drawn_ = false;
+}
+
+LoadProgress::LoadProgress(const std::string& path, bool quiet)
+    : shown_(!quiet && ::isatty(STDERR_FILENO) == 1),
+      label_("loading " + std::filesystem::path(path).filename().string()),
+      begin_(Clock::now()) {}
+
+std::function<void(size_t, size_t)> LoadProgress::callback() {
+  if (!shown_) return {};
+  return [this](size_t bytes, size_t bytes_total) {
+    if (Clock::now() - begin_ < kQuickLoad) return;
+    if (!label_.empty()) bar_.label(std::exchange(label_, ""));
+    bar_.update(static_cast<int64_t>(bytes), static_cast<int64_t>(bytes_total));
+  };
 }
 
 }  // namespace ingot::cli

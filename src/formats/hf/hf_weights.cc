@@ -105,7 +105,7 @@ Result<HfWeights::Shard> open_shard(const fs::path& path) {
   if (!fs::exists(path, ec)) return not_found("[hf] '{}': this shard is missing, download it too", path.string());
   auto map = INGOT_TRY(MappedFile::open(path));
   const FileGuess guess = guess_file(map->bytes());
-  if (guess.kind == FileKind::kOther && guess.description != kNothingKnown && map->bytes().size() > 8 &&
+  if (guess.kind != FileKind::kSafetensors && guess.description != kNothingKnown && map->bytes().size() > 8 &&
       map->bytes()[8] != std::byte{'{'})
     return invalid("[hf] '{}': looks like {}; {}", path.string(), guess.description, guess.fix);
   SafetensorsFile file = INGOT_TRY(parse_safetensors(map->bytes(), path.string()));

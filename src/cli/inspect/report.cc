@@ -1,4 +1,4 @@
-#include "cli/inspect_report.h"
+#include "cli/inspect/report.h"
 
 #include <fmt/format.h>
 
