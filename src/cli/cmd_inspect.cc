@@ -77,14 +77,14 @@ Result<void> inspect(const Options& o) {
   return {};
 }
 
-void check(Options& o) {
+// "" or what does not go together.
+std::string problem_of(Options& o) {
   for (const std::string& text : o.dims)
-    if (const std::string problem = read_dim(text, o.plan.dims); !problem.empty())
-      throw CLI::ValidationError("--dim: " + problem);
-  if (!o.plan.disabled_passes.empty() && !o.plan.any())
-    throw CLI::ValidationError("--disable-pass needs --graph, --plan or --why");
-  if (!o.dims.empty() && !o.plan.plan && !o.plan.why) throw CLI::ValidationError("--dim needs --plan or --why");
-  if (o.tensors && o.plan.any()) throw CLI::ValidationError("--tensors excludes --graph, --plan and --why");
+    if (const std::string problem = read_dim(text, o.plan.dims); !problem.empty()) return "--dim: " + problem;
+  if (!o.plan.disabled_passes.empty() && !o.plan.any()) return "--disable-pass needs --graph, --plan or --why";
+  if (!o.dims.empty() && !o.plan.plan && !o.plan.why) return "--dim needs --plan or --why";
+  if (o.tensors && o.plan.any()) return "--tensors excludes --graph, --plan and --why";
+  return "";
 }
 
 }  // namespace
@@ -118,7 +118,7 @@ void add_inspect(CLI::App& app, Action& action) {
       "  ingot inspect model.onnx --graph --disable-pass all     # as it was read\n"
       "  ingot inspect model.gguf --plan --dim tokens=512 --dim pages=2048");
   command->callback([options, &action] {
-    check(*options);
+    if (const std::string p = problem_of(*options); !p.empty()) throw CLI::ValidationError(p);
     action = [options] { return inspect(*options); };
   });
 }

@@ -77,7 +77,6 @@ LineEditor::LineEditor(std::string history_file)
   el_set(editor_, EL_HIST, history, history_);
   el_set(editor_, EL_ADDFN, "ingot-interrupt", "Drop this line", &LineEditor::on_interrupt);
   el_set(editor_, EL_ADDFN, "ingot-paste", "Insert pasted text", &LineEditor::on_paste);
-  el_set(editor_, EL_SETTY, "-d", "intr=", nullptr);  // while editing, Ctrl-C is a key and no signal
   el_set(editor_, EL_BIND, "^C", "ingot-interrupt", nullptr);
   el_set(editor_, EL_BIND, "\\e[200~", "ingot-paste", nullptr);
   el_set(editor_, EL_BIND, "^R", "em-inc-search-prev", nullptr);
@@ -170,6 +169,7 @@ LineEditor::Outcome LineEditor::read(const std::string& prompt, std::string& lin
   interrupted_ = false;
   line.clear();
   std::fflush(stdout);
+  const InterruptIsKey keys;
   if (bracketed_paste_) mark_pastes(true);
   int bytes = 0;
   const char* got = el_gets(editor_, &bytes);

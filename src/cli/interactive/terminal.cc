@@ -15,7 +15,7 @@ namespace {
 constexpr std::array kEnding = {SIGTERM, SIGHUP, SIGQUIT};
 constexpr std::string_view kMarkPastes = "\033[?2004h", kPlainPastes = "\033[?2004l";
 
-termios original, before_quiet;
+termios original, before_quiet, before_editing;
 std::atomic<bool> guarded{false}, redraw{false}, marking{false};
 std::array<struct sigaction, kEnding.size()> actions_before;
 struct sigaction stop_before, window_before;
@@ -81,6 +81,17 @@ QuietKeys::QuietKeys() {
 
 QuietKeys::~QuietKeys() {
   if (changed_) ::tcsetattr(STDIN_FILENO, TCSANOW, &before_quiet);
+}
+
+InterruptIsKey::InterruptIsKey() {
+  if (::tcgetattr(STDIN_FILENO, &before_editing) != 0) return;
+  termios editing = before_editing;
+  editing.c_cc[VINTR] = _POSIX_VDISABLE;
+  changed_ = ::tcsetattr(STDIN_FILENO, TCSANOW, &editing) == 0;
+}
+
+InterruptIsKey::~InterruptIsKey() {
+  if (changed_) ::tcsetattr(STDIN_FILENO, TCSANOW, &before_editing);
 }
 
 bool take_redraw() { return redraw.exchange(false); }

@@ -27,6 +27,18 @@ class QuietKeys {
   bool changed_ = false;
 };
 
+// While it lives, Ctrl-C is a key and no signal: a signal would drop the keys that were typed before it.
+class InterruptIsKey {
+ public:
+  InterruptIsKey();
+  ~InterruptIsKey();
+  InterruptIsKey(const InterruptIsKey&) = delete;
+  InterruptIsKey& operator=(const InterruptIsKey&) = delete;
+
+ private:
+  bool changed_ = false;
+};
+
 // Asks the terminal to mark pasted text, or no longer; restore_terminal() takes it back.
 void mark_pastes(bool on);
 
