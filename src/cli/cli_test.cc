@@ -3,7 +3,10 @@
 
 #include <boost/json/parse.hpp>
 
+#include "cli/command.h"
+#include "cli/infer_inputs.h"
 #include "cli/inspect/report.h"
+#include "cli/option_checks.h"
 #include "cli/suggest.h"
 #include "cli/table.h"
 
@@ -34,6 +37,46 @@ TEST(Table, aligns_columns_by_code_points) {
   EXPECT_EQ(human_count(268'098'176), "268.1 M");
   EXPECT_EQ(with_commas(1234567), "1,234,567");
   EXPECT_EQ(with_commas(123), "123");
+}
+
+std::string complaint(const CLI::Validator& check, std::string text) { return check(text); }
+
+TEST(OptionChecks, refuse_integers_that_would_be_cut_or_rounded) {
+  const auto check = integer_in(-1, 1024);
+  for (const auto* good : {"-1", "0", "+7", "1024"}) EXPECT_EQ(complaint(check, good), "") << good;
+  for (const auto* bad : {"", " 1", "1025", "-2", "3.0", "1e2", "0x10", "99999999999999999999", "--1", "+-1"})
+    EXPECT_EQ(complaint(check, bad), std::string("'") + bad + "' is not an integer from -1 to 1024");
+}
+
+TEST(OptionChecks, refuse_numbers_that_do_not_fit) {
+  const auto check = number_in(0, 1);
+  for (const auto* good : {"0", "1", "0.5", ".5", "1e-3"}) EXPECT_EQ(complaint(check, good), "") << good;
+  for (const auto* bad : {"", "nan", "inf", "1e999", "-0.1", "1.1", "0,5", "abc"})
+    EXPECT_EQ(complaint(check, bad), std::string("'") + bad + "' is not a number from 0 to 1");
+}
+
+TEST(OptionChecks, name_what_is_allowed_and_what_is_near) {
+  const auto check = one_of({"fuse_conv", "fuse_gelu"});
+  EXPECT_EQ(complaint(check, "fuse_conv"), "");
+  EXPECT_EQ(complaint(check, "fuse_cnov"),
+            "'fuse_cnov' is not one of fuse_conv, fuse_gelu (did you mean 'fuse_conv'?)");
+}
+
+TEST(Command, an_error_about_an_option_is_wrong_usage) {
+  EXPECT_EQ(exit_code(Status(Code::kInvalidArgument, "[cli] --dim: no")), kExitUsage);
+  EXPECT_EQ(exit_code(Status(Code::kInvalidArgument, "[model] no")), kExitFailure);
+  EXPECT_EQ(exit_code(Status(Code::kCancelled, "[run] interrupted")), 130);
+}
+
+TEST(InferInputs, refuse_json_that_a_type_does_not_hold) {
+  EXPECT_TRUE(tensor_from_json("[[1,2],[3,4]]", DType::kU8).has_value());
+  EXPECT_TRUE(tensor_from_json("-9223372036854775808", DType::kI64).has_value());
+  EXPECT_TRUE(tensor_from_json("18446744073709551615", DType::kU64).has_value());
+  for (const auto* bad : {"[256]", "[-1]", "[1.5]", "[1e300]", "[null]", "[\"1\"]", "[[1],[2,3],[]]", "[1,[2]]"})
+    EXPECT_FALSE(tensor_from_json(bad, DType::kU8).has_value()) << bad;
+  EXPECT_FALSE(tensor_from_json("9223372036854775808", DType::kI64).has_value());
+  EXPECT_FALSE(tensor_from_json("-1", DType::kU64).has_value());
+  EXPECT_FALSE(tensor_from_json(R"({"shape":[4294967296],"data":[1]})", DType::kF32).has_value());
 }
 
 TEST(Inspect, text_names_types_metadata_and_tensors) {

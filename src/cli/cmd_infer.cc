@@ -11,6 +11,7 @@
 #include "backends/evaluate.h"
 #include "backends/ref/ref.h"
 #include "base/clock.h"
+#include "base/mapped_file.h"
 #include "cli/command.h"
 #include "cli/infer_inputs.h"
 #include "cli/inspect/plan.h"
@@ -19,6 +20,7 @@
 #include "formats/npy/npy.h"
 #include "formats/onnx/onnx_import.h"
 #include "formats/printable.h"
+#include "formats/sniff.h"
 #include "passes/pipeline.h"
 #include "runtime/session.h"
 #include "tensor/half.h"
@@ -106,7 +108,7 @@ class Runner {
   explicit Runner(const Options& options) : o_(options) {}
 
   Result<void> run() {
-    INGOT_TRY(load());
+    if (auto ok = load(); !ok) return std::unexpected(about_file(ok.error(), o_.model));
     inputs_ = INGOT_TRY(make_inputs(session_->graph(), o_.inputs));
     INGOT_TRY(check_compared());
     std::vector<TensorView> views(inputs_.begin(), inputs_.end());
@@ -133,6 +135,11 @@ class Runner {
  private:
   Result<void> load() {
     const Stopwatch watch;
+    if (const auto file = MappedFile::open(o_.model)) {
+      const FileGuess guess = guess_file((*file)->bytes());
+      if (guess.kind == FileKind::kGguf || guess.kind == FileKind::kSafetensors)
+        return invalid("[infer] this is {}, not an ONNX model: run it with `ingot run`", guess.description);
+    }
     Graph graph = INGOT_TRY(import_onnx(o_.model));
     auto pool = std::make_shared<ThreadPool>(o_.threads > 0 ? o_.threads : ThreadPool::default_threads());
     session_ = INGOT_TRY(Session::create(std::move(graph), {.pool = pool,

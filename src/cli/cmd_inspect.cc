@@ -73,7 +73,10 @@ Result<std::string> inspect_source(const Options& o, const std::string& path) {
 
 Result<void> inspect(const Options& o) {
   const std::string path = INGOT_TRY(resolve_model(o.model));
-  print_text(INGOT_TRY(is_onnx(path) ? inspect_onnx(o, path) : inspect_source(o, path)));
+  const auto text = is_onnx(path) ? inspect_onnx(o, path) : inspect_source(o, path);
+  if (!text)
+    return std::unexpected(exit_code(text.error()) == kExitUsage ? text.error() : about_file(text.error(), path));
+  print_text(*text);
   return {};
 }
 
@@ -95,7 +98,8 @@ void add_inspect(CLI::App& app, Action& action) {
   command
       ->add_option("MODEL", options->model,
                    "A .gguf file (any part of a split), a Hugging Face folder, an .onnx file, or hf:org/repo[:quant]")
-      ->required();
+      ->required()
+      ->check(model_reference());
   PlanOptions& p = options->plan;
   command->add_flag("--tensors", options->tensors, "List every tensor: name, type, shape, bytes, offset");
   command->add_flag("--json", p.json, "Print one JSON object, arrays whole");

@@ -6,6 +6,7 @@
 
 #include "cli/command.h"
 #include "cli/interactive/pull_progress.h"
+#include "cli/model_options.h"
 #include "cli/table.h"
 #include "hub/pull.h"
 
@@ -36,7 +37,8 @@ void add_pull(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("pull", "Download a model into the cache; print its path");
   command->add_option("REF", options->reference, "hf:org/repo[:quant][@revision], or https://host/model.gguf")
-      ->required();
+      ->required()
+      ->check(model_reference());
   command->add_flag("--update", options->update, "Ask whether there is a newer version, even if the model is there");
   command->footer(
       "\nAn interrupted download goes on where it stopped. Models lie in $INGOT_CACHE, else\n"

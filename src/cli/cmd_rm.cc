@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cli/command.h"
+#include "cli/model_options.h"
 #include "cli/table.h"
 #include "hub/cache.h"
 
@@ -29,7 +30,7 @@ Result<void> rm(const std::string& reference) {
 void add_rm(CLI::App& app, Action& action) {
   auto reference = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("rm", "Remove a downloaded model");
-  command->add_option("REF", *reference, "As `ingot list` shows it")->required();
+  command->add_option("REF", *reference, "As `ingot list` shows it")->required()->check(model_reference());
   command->footer(
       "\nExamples:\n"
       "  ingot rm hf:unsloth/Qwen3-0.6B-GGUF:Q8_0");

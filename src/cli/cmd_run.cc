@@ -144,8 +144,8 @@ Result<void> answer(const Options& o, llm::LoadedModel& model, const llm::Sample
 }
 
 Result<void> run(const Options& o) {
-  const bool chat =
-      !o.has_prompt && o.file.empty() && !o.json_output && ::isatty(STDIN_FILENO) && ::isatty(STDOUT_FILENO);
+  const bool chat = o.forced.empty() && o.dump_logits.empty() && !o.has_prompt && o.file.empty() && !o.json_output &&
+                    ::isatty(STDIN_FILENO) && ::isatty(STDOUT_FILENO);
   if (o.has_prompt && o.prompt.empty()) return empty_prompt();
   llm::LoadedModel model = INGOT_TRY(load(o.model, 0, o.json_output));
   for (int32_t id : o.forced)
@@ -195,6 +195,7 @@ void add_run(CLI::App& app, Action& action) {
   c->callback([o, prompt, &action] {
     o->has_prompt = prompt->count() > 0;
     check_sampler_options(o->sampler);
+    if (o->sampler.logprobs >= 0 && !o->json_output) throw CLI::ValidationError("--logprobs needs --json");
     action = [o] { return run(*o); };
   });
 }

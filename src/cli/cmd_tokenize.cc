@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mapped_file.h"
 #include "cli/command.h"
+#include "formats/printable.h"
 #include "text/tokenizer.h"
 
 namespace ingot::cli {
@@ -56,7 +57,9 @@ Result<void> tokenize_lines(const Tokenizer& tokenizer, const Options& options) 
 
 Result<void> tokenize(const Options& options) {
   const Stopwatch watch;
-  const auto tokenizer = INGOT_TRY(Tokenizer::from_path(options.model));
+  const auto read = Tokenizer::from_path(options.model);
+  if (!read) return std::unexpected(about_file(read.error(), options.model));
+  const auto& tokenizer = *read;
   const double load_ms = watch.elapsed_ms();
   if (!options.jsonl.empty()) return tokenize_lines(*tokenizer, options);
   std::shared_ptr<const MappedFile> keep;

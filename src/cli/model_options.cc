@@ -55,9 +55,21 @@ Result<void> force_isa(const std::string& name) {
 
 }  // namespace
 
+CLI::Validator model_reference() {
+  return CLI::Validator(
+      [](std::string& text) {
+        const auto ref = hub::parse_reference(text);
+        if (ref) return std::string();
+        const std::string& message = ref.error().message();
+        return message.substr(message.starts_with("[hub] ") ? 6 : 0);
+      },
+      "");
+}
+
 void add_model_options(CLI::App& command, ModelOptions& o) {
   command.add_option("MODEL", o.model, "A GGUF file, a Hugging Face folder, hf:org/repo[:quant] or an https address")
-      ->required();
+      ->required()
+      ->check(model_reference());
   command.add_option("-t,--threads", o.threads, "Compute threads; 0: all cores this process may use")
       ->check(thread_count())
       ->envname(std::string(kThreadsVariable));

@@ -19,6 +19,9 @@ struct ModelOptions {
 
 void add_model_options(CLI::App& command, ModelOptions& options);
 
+// A path, hf:org/repo[:quant][@revision] or https://…, spelled as it must be.
+CLI::Validator model_reference();
+
 // A path as it is; hf: and https: from the cache, downloaded first if need be.
 // Errors: those of hub::pull; kNotFound for a path that does not exist.
 Result<std::string> resolve_model(const std::string& model);

@@ -105,6 +105,7 @@ void add_sampler_options(CLI::App& c, SamplerOptions& o) {
       ->group(group)
       ->check([](const std::string& order) {
         const auto steps = llm::parse_sampler_order(order);
+        if (steps && steps->empty()) return fmt::format("'{}' names no step", printable(order));
         return steps ? std::string() : steps.error().message().substr(steps.error().message().find(": ") + 2);
       });
   c.add_option("--logit-bias", o.logit_bias, "TOKEN=BIAS, an id or a text of one token (repeatable); -inf bars it")

@@ -71,4 +71,14 @@ std::string valid_utf8(std::string_view text) {
   return out;
 }
 
+Status about_file(const Status& status, std::string_view path) {
+  constexpr size_t kPathBytesMax = 400;
+  std::string message = status.message();
+  const std::string name = printable(path, kPathBytesMax);
+  if (message.find(path) != message.npos || message.find(name) != message.npos) return status;
+  const size_t tag = message.starts_with('[') ? message.find("] ") : message.npos;
+  message.insert(tag == message.npos ? 0 : tag + 2, fmt::format("'{}': ", name));
+  return {status.code(), std::move(message)};
+}
+
 }  // namespace ingot

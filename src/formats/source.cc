@@ -32,7 +32,8 @@ std::string describe(const MetaValue& value) {
 }
 
 std::unexpected<Status> wrong_type(std::string_view key, const MetaValue& value, std::string_view wanted) {
-  return invalid("[model] metadata '{}' is {}, expected {}", printable(key), describe(value), wanted);
+  return invalid("[model] metadata '{}' is {}, expected {}: convert or download the model again", printable(key),
+                 describe(value), wanted);
 }
 
 }  // namespace

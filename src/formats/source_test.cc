@@ -147,6 +147,15 @@ TEST(Source, survives_shards_and_index_injured_at_1000_places) {
   injure_in_folder("hf_sharded", {"model.safetensors.index.json", "model-00002-of-00002.safetensors"});
 }
 
+TEST(Printable, an_error_names_its_file_once) {
+  const Status status = about_file({Code::kNotFound, "[model] tensor 'x' is missing"}, "/m/a.gguf");
+  EXPECT_EQ(status.code(), Code::kNotFound);
+  EXPECT_EQ(status.message(), "[model] '/m/a.gguf': tensor 'x' is missing");
+  EXPECT_EQ(about_file(status, "/m/a.gguf").message(), status.message());
+  EXPECT_EQ(about_file({Code::kUnknown, "no tag"}, "a").message(), "no tag");
+  EXPECT_EQ(about_file({Code::kUnknown, "none"}, "b\n").message(), "'b\\n': none");
+}
+
 TEST(Printable, escapes_controls_and_broken_utf8_and_cuts_between_code_points) {
   EXPECT_EQ(printable("a\nb\x1b[0m"), "a\\nb\\x1b[0m");
   EXPECT_EQ(printable(printable("a\nb")), printable("a\nb"));

@@ -3,10 +3,13 @@
 #include <future>
 
 #include "base/clock.h"
+#include "formats/printable.h"
 
 namespace ingot::llm {
 
-Result<LoadedModel> load_model(const std::string& path, const RunnerOptions& options) {
+namespace {
+
+Result<LoadedModel> load(const std::string& path, const RunnerOptions& options) {
   const Stopwatch watch;
   LoadedModel model;
   model.source = INGOT_TRY(open_source(path));
@@ -23,6 +26,14 @@ Result<LoadedModel> load_model(const std::string& path, const RunnerOptions& opt
   else if (chat.error().code() != Code::kNotFound)
     return std::unexpected(chat.error());
   model.load_ms = watch.elapsed_ms();
+  return model;
+}
+
+}  // namespace
+
+Result<LoadedModel> load_model(const std::string& path, const RunnerOptions& options) {
+  auto model = load(path, options);
+  if (!model) return std::unexpected(about_file(model.error(), path));
   return model;
 }
 

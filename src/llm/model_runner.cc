@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/memory.h"
+
 namespace ingot {
 namespace {
 
@@ -12,11 +14,33 @@ TensorView vector_view(const std::vector<int32_t>& v) {
   return {DType::kI32, {static_cast<int64_t>(v.size())}, v.data()};
 }
 
+// How many tokens the caches of a graph may hold in half of the memory that is free.
+int64_t tokens_that_fit(const Graph& graph, int64_t page_tokens) {
+  double page_bytes = 0;
+  for (ValueId v : graph.states()) {
+    const Type& t = graph.value(v).type;
+    Shape page;
+    for (const Dim& d : *t.dims) page.push_back(d.is_const() ? d.value() : 1);
+    page_bytes += static_cast<double>(TensorView{t.dtype, page, nullptr}.num_bytes());
+  }
+  const double pages = page_bytes > 0 ? static_cast<double>(memory_bytes_available()) / 2 / page_bytes : 1e18;
+  return pages > 1e12 ? int64_t{1} << 40 : std::max<int64_t>(static_cast<int64_t>(pages), 1) * page_tokens;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ModelRunner>> ModelRunner::create(std::shared_ptr<const Source> source, const RunnerOptions& o) {
-  LanguageModel model = INGOT_TRY(build_model(std::move(source), {o.kv_dtype, o.page_tokens, o.context}));
+  LanguageModel model = INGOT_TRY(build_model(source, {o.kv_dtype, o.page_tokens, o.context}));
   const int64_t context = o.context > 0 ? o.context : model.config.context;
+  if (o.context == 0) {
+    // Nobody asked for this much: take what the machine has room for.
+    const int64_t fits = tokens_that_fit(model.graph, o.page_tokens);
+    if (fits < context) {
+      RunnerOptions smaller = o;
+      smaller.context = fits;
+      return create(std::move(source), smaller);
+    }
+  }
   const int64_t tokens = std::max(o.kv_tokens > 0 ? o.kv_tokens : context, o.page_tokens);
   const int64_t num_pages = (tokens + o.page_tokens - 1) / o.page_tokens;
   if (num_pages > (int64_t{1} << 30)) return invalid("[llm] a KV cache of {} tokens is too large", tokens);

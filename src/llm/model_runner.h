@@ -22,7 +22,7 @@ struct RunnerOptions {
   std::vector<const Backend*> backends;  // best first
   DType kv_dtype = DType::kF16;
   int64_t page_tokens = 16;
-  int64_t context = 0;    // longest sequence; 0 = what the model was trained for
+  int64_t context = 0;    // longest sequence; 0 = what the model was trained for, or what half the free memory holds
   int64_t kv_tokens = 0;  // room in the cache over all sequences; 0 = one full context
   std::function<void(size_t bytes, size_t bytes_total)> on_progress;  // while weights are packed; may be empty
 };

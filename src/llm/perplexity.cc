@@ -57,12 +57,15 @@ Result<void> run_part(LoadedModel& model, SeqId seq, std::span<const int32_t> wi
 
 Result<Perplexity> perplexity(LoadedModel& model, std::span<const int32_t> tokens, int64_t context,
                               const std::function<void(const Perplexity&, int64_t)>& progress) {
-  if (context < 4 || context > model.runner->context())
-    return invalid("[eval] a window of {} tokens is not in [4, {}]", context, model.runner->context());
+  if (context < 4) return invalid("[eval] --ctx: a window of {} tokens is too short: give at least 4", context);
+  if (context > model.runner->context())
+    return invalid("[eval] --ctx: a window of {} tokens passes the context of {}", context, model.runner->context());
   const int64_t windows = static_cast<int64_t>(tokens.size()) / context;
   if (windows < 2)
-    return invalid("[eval] the text has {} tokens; at least {} are needed for windows of {}", tokens.size(),
-                   2 * context, context);
+    return invalid(
+        "[eval] the text has {} tokens; at least {} are needed for windows of {}: give a longer text or a smaller "
+        "--ctx",
+        tokens.size(), 2 * context, context);
   const SpecialTokens& special = model.tokenizer->special();
   const int64_t first = context / 2, last = context - 1;  // rows [first, last) predict a token of the window
   Score score;

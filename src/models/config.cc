@@ -82,7 +82,8 @@ std::string Hyperparameters::name(HyperKey key) const {
   const auto names = spellings(key);
   for (const std::string& k : names)
     if (source_.find_metadata(k)) return k;
-  return names.empty() ? architecture_ : names.back();
+  if (names.empty()) return architecture_;
+  return source_.kind() == SourceKind::kGguf ? names.front() : names[1];  // text_config is for models with more parts
 }
 
 Result<int64_t> Hyperparameters::size_or(HyperKey key, int64_t fallback) const {

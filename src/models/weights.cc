@@ -90,8 +90,8 @@ Result<ValueId> Weights::matrix(Graph& graph, const std::string& name, int64_t n
   const SourceTensor* t = INGOT_TRY(require(name));
   const Shape wanted = transposed ? Shape{k, n} : Shape{n, k};
   if (!(t->view.shape == wanted))
-    return invalid("[model] tensor '{}' has shape {}, the metadata asks for {}", t->name, t->view.shape.to_string(),
-                   wanted.to_string());
+    return invalid("[model] tensor '{}' has shape {}, the metadata asks for {}: convert or download it again", t->name,
+                   t->view.shape.to_string(), wanted.to_string());
   if (!can_decode(t->view.dtype))
     return unimplemented("[model] tensor '{}' has type {}, which is not a weight type", t->name,
                          dtype_name(t->view.dtype));
@@ -106,8 +106,8 @@ Result<ValueId> Weights::vector(Graph& graph, const std::string& name, int64_t n
   if (const ValueId known = graph.find_value(name); known != kNoValue) return known;
   const SourceTensor* t = INGOT_TRY(require(name));
   if (t->view.num_elements() != n || t->view.shape.rank() != 1)
-    return invalid("[model] tensor '{}' has shape {}, the metadata asks for [{}]", t->name, t->view.shape.to_string(),
-                   n);
+    return invalid("[model] tensor '{}' has shape {}, the metadata asks for [{}]: convert or download it again",
+                   t->name, t->view.shape.to_string(), n);
   if (!can_decode(t->view.dtype) || n % dtype_info(t->view.dtype).block_elements)
     return unimplemented("[model] tensor '{}' has type {}, which is not a type for vectors", t->name,
                          dtype_name(t->view.dtype));

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "backends/evaluate.h"
+#include "base/memory.h"
+#include "plan/binding.h"
 
 namespace ingot {
 namespace {
@@ -31,6 +33,7 @@ Result<std::unique_ptr<Session>> Session::create(Graph graph, SessionOptions opt
 }
 
 Result<void> Session::allocate_states() {
+  double total = 0;
   for (ValueId v : graph().states()) {
     const Value& value = graph().value(v);
     Shape shape;
@@ -46,7 +49,10 @@ Result<void> Session::allocate_states() {
       shape.push_back(it->second);
     }
     TensorRef state{value.type.dtype, shape, nullptr};
+    INGOT_TRY(check_size(value.name, value.type.dtype, shape));
     const size_t bytes = std::max<size_t>(state.num_bytes(), 1);
+    total += static_cast<double>(bytes);
+    INGOT_TRY(check_memory("the session's state (a KV cache)", total, "choose a smaller --ctx or --kv-type q8_0"));
     state_memory_.push_back(allocate_slow_pages(bytes));
     if (!state_memory_.back())
       return error(Code::kResourceExhausted, "[run] cannot reserve {} bytes for state '{}'", bytes, value.name);

@@ -49,14 +49,11 @@ class Chat {
   }
 
   Result<void> run() {
-    const HoldInterrupts hold;
-    const TerminalGuard terminal;
-    LineEditor editor(history_path());
     fmt::print("{}\n/help lists commands; Ctrl-C stops an answer, Ctrl-D leaves.\n",
                uses_template() ? "A new conversation." : "This model has no chat template: it continues the text.");
     std::string text;
     for (bool warned = false;;) {
-      const Message message = read_message(editor, text);
+      const Message message = read_message(text);
       if (message == Message::kEnd) return {};
       if (message == Message::kInterrupted) {
         if (warned) return error(Code::kCancelled, "[run] interrupted");
@@ -85,12 +82,12 @@ class Chat {
   }
 
   // One message: a line, lines ended by a backslash, or everything between two lines of """.
-  static Message read_message(LineEditor& editor, std::string& out) {
+  Message read_message(std::string& out) {
     out.clear();
     bool block = false;
     std::string line;
     for (bool first = true;; first = false) {
-      const LineEditor::Outcome outcome = editor.read(first ? "> " : ". ", line);
+      const LineEditor::Outcome outcome = editor_.read(first ? "> " : ". ", line);
       if (outcome == LineEditor::Outcome::kEnd) return Message::kEnd;
       if (outcome == LineEditor::Outcome::kInterrupted)
         return first && line.empty() ? Message::kInterrupted : Message::kDropped;
@@ -105,7 +102,7 @@ class Chat {
       if (!block && !more) break;
       out += '\n';
     }
-    if (!out.empty()) editor.remember(out);
+    if (!out.empty()) editor_.remember(out);
     return Message::kText;
   }
 
@@ -154,8 +151,8 @@ class Chat {
   }
 
   Result<llm::Generation> generate() {
-    const QuietKeys quiet;
     const CancelOnInterrupt interrupt(generator_);
+    if (editor_.take_interrupt_key()) generator_.cancel();  // typed before this answer began
     return generator_.generate(INGOT_TRY(tokens()), generate_);
   }
 
@@ -168,6 +165,9 @@ class Chat {
                  g.cached_tokens, g.prompt_ms, g.token_ids.size(), g.decode_ms);
   }
 
+  const HoldInterrupts hold_;
+  const TerminalGuard terminal_;
+  LineEditor editor_{history_path()};
   llm::LoadedModel& model_;
   llm::Generator generator_;
   llm::GenerateOptions generate_;

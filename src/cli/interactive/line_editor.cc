@@ -10,6 +10,7 @@
 #include <clocale>
 #include <cstdlib>
 #include <string_view>
+#include <utility>
 
 #include "cli/interactive/interrupt.h"
 #include "cli/interactive/terminal.h"
@@ -21,6 +22,7 @@ constexpr int kHistoryEntries = 1000;
 constexpr size_t kPasteCharactersMax = size_t{1} << 22;
 constexpr std::wstring_view kPasteEnd = L"\033[201~";
 constexpr char kInterruptKey = 3;  // Ctrl-C
+constexpr size_t kKeysKeptMax = size_t{1} << 20;
 constexpr wchar_t kReplacement = 0xFFFD;
 
 // The editor decodes by the locale; under "C" (containers, ssh) it would show every umlaut as two octal numbers.
@@ -64,6 +66,7 @@ LineEditor::LineEditor(std::string history_file)
       history_file_(std::move(history_file)),
       bracketed_paste_(smart_terminal()) {
   use_utf8();
+  restore_terminal();  // the library learns the user's erase key and the like
   editor_ = el_init("ingot", stdin, stdout, messages_ ? messages_ : stderr);
   history_ = history_init();
   HistEvent event;
@@ -80,6 +83,7 @@ LineEditor::LineEditor(std::string history_file)
   el_set(editor_, EL_BIND, "^C", "ingot-interrupt", nullptr);
   el_set(editor_, EL_BIND, "\\e[200~", "ingot-paste", nullptr);
   el_set(editor_, EL_BIND, "^R", "em-inc-search-prev", nullptr);
+  quiet_keys(InterruptIs::kSignal);
 }
 
 LineEditor::~LineEditor() {
@@ -96,8 +100,30 @@ LineEditor& LineEditor::self(EditLine* editor) {
 
 char* LineEditor::prompt_of(EditLine* editor) { return self(editor).prompt_.data(); }
 
+// Appends what the terminal has to typed_. False with errno (0 at the end of input) if it has nothing.
+bool LineEditor::read_keys() {
+  std::array<char, 4096> part;
+  errno = 0;
+  const ssize_t n = ::read(STDIN_FILENO, part.data(), part.size());
+  if (n <= 0) return false;
+  typed_.erase(0, std::exchange(taken_, 0));
+  typed_.append(part.data(), static_cast<size_t>(n));
+  return true;
+}
+
+bool LineEditor::take_interrupt_key() {
+  pollfd input{.fd = STDIN_FILENO, .events = POLLIN};
+  while (typed_.size() < kKeysKeptMax && ::poll(&input, 1, 0) > 0 && read_keys()) {
+  }
+  const size_t at = typed_.find(kInterruptKey, taken_);
+  if (at == typed_.npos) return false;
+  typed_.erase(at, 1);
+  return true;
+}
+
 // The next byte that was typed (Ctrl-C for a SIGINT that no key made); -1 at the end of input.
 int LineEditor::next_byte() {
+  if (taken_ == typed_.size()) make_interrupt_a_key();  // the library has set a mode of its own
   while (taken_ == typed_.size()) {
     const Wait wait;
     if (take_interrupt()) {
@@ -113,12 +139,7 @@ int LineEditor::next_byte() {
       if (errno != EINTR) return -1;
       continue;
     }
-    std::array<char, 4096> part;
-    const ssize_t n = ::read(STDIN_FILENO, part.data(), part.size());
-    if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (n <= 0) return -1;
-    typed_.assign(part.data(), static_cast<size_t>(n));
-    taken_ = 0;
+    if (!read_keys() && errno != EINTR && errno != EAGAIN) return -1;
   }
   return static_cast<unsigned char>(typed_[taken_++]);
 }
@@ -169,10 +190,11 @@ LineEditor::Outcome LineEditor::read(const std::string& prompt, std::string& lin
   interrupted_ = false;
   line.clear();
   std::fflush(stdout);
-  const InterruptIsKey keys;
+  quiet_keys(InterruptIs::kKey);  // before the prompt is seen
   if (bracketed_paste_) mark_pastes(true);
   int bytes = 0;
   const char* got = el_gets(editor_, &bytes);
+  quiet_keys(InterruptIs::kSignal);
   std::fflush(stdout);
   if (bracketed_paste_) mark_pastes(false);
   if (got && bytes > 0) line.assign(got, static_cast<size_t>(bytes));

@@ -24,6 +24,8 @@ class LineEditor {
 
   // The line without its newline (a paste may hold newlines), or what Ctrl-C dropped.
   Outcome read(const std::string& prompt, std::string& line);
+  // Whether a Ctrl-C waits among the keys typed since the last line; it is taken out, the others stay.
+  bool take_interrupt_key();
   // Adds to the history; once if it repeats an entry.
   void remember(const std::string& text);
 
@@ -34,6 +36,7 @@ class LineEditor {
   static unsigned char on_paste(EditLine* editor, int key);
   static LineEditor& self(EditLine* editor);
   int next_byte();
+  bool read_keys();
 
   EditLine* editor_;
   History* history_;

@@ -15,7 +15,7 @@ namespace {
 constexpr std::array kEnding = {SIGTERM, SIGHUP, SIGQUIT};
 constexpr std::string_view kMarkPastes = "\033[?2004h", kPlainPastes = "\033[?2004l";
 
-termios original, before_quiet, before_editing;
+termios original;
 std::atomic<bool> guarded{false}, redraw{false}, marking{false};
 std::array<struct sigaction, kEnding.size()> actions_before;
 struct sigaction stop_before, window_before;
@@ -31,7 +31,17 @@ void on_stop(int) {
   termios mode{};
   const bool known = ::tcgetattr(STDIN_FILENO, &mode) == 0, marked = marking.load();
   restore_terminal();
-  ::raise(SIGSTOP);  // comes back here on SIGCONT
+  // As the terminal's own stop: the kernel drops it where no shell could make the program go on.
+  struct sigaction own{}, plain{};
+  plain.sa_handler = SIG_DFL;
+  ::sigaction(SIGTSTP, &plain, &own);
+  sigset_t stop, before;
+  sigemptyset(&stop);
+  sigaddset(&stop, SIGTSTP);
+  ::raise(SIGTSTP);
+  ::sigprocmask(SIG_UNBLOCK, &stop, &before);  // stops here, until SIGCONT
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  ::sigaction(SIGTSTP, &own, nullptr);
   if (known) ::tcsetattr(STDIN_FILENO, TCSANOW, &mode);
   if (marked) mark_pastes(true);
   redraw.store(true);
@@ -57,6 +67,7 @@ TerminalGuard::TerminalGuard() {
   for (size_t i = 0; i < kEnding.size(); ++i) handle(kEnding[i], on_ending, actions_before[i]);
   handle(SIGTSTP, on_stop, stop_before);
   handle(SIGWINCH, on_window, window_before);
+  quiet_keys(InterruptIs::kSignal);
 }
 
 TerminalGuard::~TerminalGuard() {
@@ -68,30 +79,23 @@ TerminalGuard::~TerminalGuard() {
   ::sigaction(SIGWINCH, &window_before, nullptr);
 }
 
-QuietKeys::QuietKeys() {
-  if (::tcgetattr(STDIN_FILENO, &before_quiet) != 0) return;
-  termios quiet = before_quiet;
+void quiet_keys(InterruptIs interrupt) {
+  if (!guarded.load()) return;
+  termios quiet = original;
   quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO | ICANON | IEXTEN);
-  quiet.c_lflag |= ISIG | NOFLSH;                  // Ctrl-C stops the answer and keeps what was typed
+  quiet.c_lflag |= ISIG | NOFLSH;
   quiet.c_iflag &= ~static_cast<tcflag_t>(ICRNL);  // as the line editor reads them
   quiet.c_cc[VMIN] = 1;
   quiet.c_cc[VTIME] = 0;
-  changed_ = ::tcsetattr(STDIN_FILENO, TCSANOW, &quiet) == 0;
+  if (interrupt == InterruptIs::kKey) quiet.c_cc[VINTR] = _POSIX_VDISABLE;
+  ::tcsetattr(STDIN_FILENO, TCSANOW, &quiet);
 }
 
-QuietKeys::~QuietKeys() {
-  if (changed_) ::tcsetattr(STDIN_FILENO, TCSANOW, &before_quiet);
-}
-
-InterruptIsKey::InterruptIsKey() {
-  if (::tcgetattr(STDIN_FILENO, &before_editing) != 0) return;
-  termios editing = before_editing;
-  editing.c_cc[VINTR] = _POSIX_VDISABLE;
-  changed_ = ::tcsetattr(STDIN_FILENO, TCSANOW, &editing) == 0;
-}
-
-InterruptIsKey::~InterruptIsKey() {
-  if (changed_) ::tcsetattr(STDIN_FILENO, TCSANOW, &before_editing);
+void make_interrupt_a_key() {
+  termios mode{};
+  if (!guarded.load() || ::tcgetattr(STDIN_FILENO, &mode) != 0 || mode.c_cc[VINTR] == _POSIX_VDISABLE) return;
+  mode.c_cc[VINTR] = _POSIX_VDISABLE;
+  ::tcsetattr(STDIN_FILENO, TCSANOW, &mode);
 }
 
 bool take_redraw() { return redraw.exchange(false); }

@@ -4,8 +4,9 @@
 
 namespace ingot::cli {
 
-// While it lives, SIGTERM, SIGHUP and SIGQUIT restore the terminal before they end the program, and a stop (Ctrl-Z)
-// restores it before the program stops and sets it again when it goes on. One at a time.
+// While it lives, keys are quiet (see quiet_keys()); SIGTERM, SIGHUP and SIGQUIT restore the terminal before they end
+// the program, and a stop (Ctrl-Z) restores it before the program stops and sets it again when it goes on. One at a
+// time.
 class TerminalGuard {
  public:
   TerminalGuard();
@@ -14,30 +15,15 @@ class TerminalGuard {
   TerminalGuard& operator=(const TerminalGuard&) = delete;
 };
 
-// While it lives, keys are neither echoed (an answer is being printed) nor lost: they wait, as they came, for the
-// next line. Only Ctrl-C, Ctrl-Z and Ctrl-\ act at once.
-class QuietKeys {
- public:
-  QuietKeys();
-  ~QuietKeys();
-  QuietKeys(const QuietKeys&) = delete;
-  QuietKeys& operator=(const QuietKeys&) = delete;
+// What Ctrl-C does while keys are quiet: during an answer a signal, which leaves the keys before it; for the line
+// editor a key like the others.
+enum class InterruptIs { kSignal, kKey };
 
- private:
-  bool changed_ = false;
-};
+// Keys are neither echoed nor edited nor lost: they wait, as they came, for who reads them. Nothing without a guard.
+void quiet_keys(InterruptIs interrupt);
 
-// While it lives, Ctrl-C is a key and no signal: a signal would drop the keys that were typed before it.
-class InterruptIsKey {
- public:
-  InterruptIsKey();
-  ~InterruptIsKey();
-  InterruptIsKey(const InterruptIsKey&) = delete;
-  InterruptIsKey& operator=(const InterruptIsKey&) = delete;
-
- private:
-  bool changed_ = false;
-};
+// Makes Ctrl-C a key in whatever mode the terminal is.
+void make_interrupt_a_key();
 
 // Asks the terminal to mark pasted text, or no longer; restore_terminal() takes it back.
 void mark_pastes(bool on);

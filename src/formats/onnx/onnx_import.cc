@@ -79,7 +79,9 @@ Result<Graph> import(std::span<const std::byte> bytes, const std::string& folder
                    bytes.size());
   auto model = std::make_shared<pb::Model>();
   if (!model->ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
-    return error(Code::kDataLoss, "[onnx] the file is not a complete protobuf message: damaged, or not an ONNX model");
+    return error(Code::kDataLoss,
+                 "[onnx] the file is not a complete protobuf message: damaged, or not an ONNX model; export or "
+                 "download it again");
   int64_t nodes = 0;
   if (model->has_graph()) {
     INGOT_TRY(check_size(model->graph(), 0, nodes));

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/limits.h"
+#include "formats/printable.h"
 #include "text/tokenizer/hf_components.h"
 #include "text/tokenizer/json_reader.h"
 #include "text/unicode/unicode.h"
@@ -300,7 +301,9 @@ Result<std::unique_ptr<Parts>> parts_from_json(std::string_view tokenizer_json,
                    limits::kJsonBytesMax);
   if (!is_valid_utf8(tokenizer_json)) return invalid("[tokenizer] tokenizer.json: not UTF-8");
   auto parts = std::make_unique<Parts>();
-  const Slices s = INGOT_TRY(slice(tokenizer_json));
+  const auto slices = slice(tokenizer_json);
+  if (!slices) return std::unexpected(about_file(slices.error(), "tokenizer.json"));
+  const Slices& s = *slices;
   const json::value config = INGOT_TRY(small(tokenizer_config_json, "tokenizer_config.json"));
   const json::value pre_tokenizer = INGOT_TRY(small(s.pre_tokenizer, "pre_tokenizer"));
   const json::value decoder = INGOT_TRY(small(s.decoder, "decoder"));

@@ -22,6 +22,7 @@ void ref_NonZero(KernelContext& c) {
   const int rank = x.shape.rank();
   const int64_t n = static_cast<int64_t>(found.size());
   c.allocate_output(0, Shape{rank, n});
+  if (!c.has_output(0)) return;  // no memory
   const auto strides = strides_of(x.shape);
   for (int d = 0; d < rank; ++d)
     for (int64_t i = 0; i < n; ++i)
@@ -41,6 +42,7 @@ void ref_Compress(KernelContext& c) {
   Shape out = seen;
   out[axis] = static_cast<int64_t>(picked.size());
   c.allocate_output(0, out);
+  if (!c.has_output(0)) return;  // no memory
   dispatch_moved(c, x.dtype, [&]<class T>() {
     T* y = c.out(0).as<T>();
     for (int64_t o = 0; o < v.outer; ++o)
