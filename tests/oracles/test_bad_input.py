@@ -205,7 +205,7 @@ def test_config_json_says_what_is_wrong(program, tmp_path):
         ("num_key_value_heads", 3, ["num_key_value_heads", "3"]),
         ("hidden_size", "big", ["hidden_size", "big"]),
         ("hidden_size", None, ["hidden_size", "missing"]),
-        ("rms_norm_eps", 1e400, ["config.json"]),
+        ("rms_norm_eps", -1, ["rms_norm_eps", "-1"]),
         ("model_type", "mamba9", ["mamba9", "llama"]),
         (("model_type", "architectures"), None, ["model_type"]),
         ("head_dim", 15, ["15"]),
@@ -248,7 +248,7 @@ def test_a_missing_or_broken_tokenizer(program, tmp_path):
         program.fails("run", path, *RUN, names=names)
     folder = tmp_path / "hf"
     shutil.copytree(CHAT, folder)
-    for text, names in ((None, ["tokenizer.json"]), ("{", ["tokenizer.json"]), ("[]", ["tokenizer.json"]), ('{"model":{"type":"Magic"}}', ["Magic"])):
+    for text, names in ((None, ["tokenizer.json"]), ("{", ["tokenizer.json"]), ("[]", ["tokenizer.json"]), ('{"model":{"type":"Magic","vocab":{"a":0}}}', ["Magic"])):
         (folder / "tokenizer.json").unlink(missing_ok=True)
         if text is not None:
             (folder / "tokenizer.json").write_text(text)
