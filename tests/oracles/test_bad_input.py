@@ -304,6 +304,12 @@ def test_prompts_that_cannot_be_answered(program, tmp_path):
     program.fails("run", TINY, *RUN, "--system", "Be brief.", names=["--system", "template"])
 
 
+def test_a_prompt_may_come_from_a_pipe(program):
+    for source in ("-f <(echo hello)", "-f /dev/stdin <<<hello", "-f - <<<hello", "<<<hello"):
+        done = subprocess.run(["bash", "-c", f"'{program.path}' run '{TINY}' -n 2 -t 1 --json {source}"], capture_output=True, timeout=60)
+        assert done.returncode == 0 and json.loads(done.stdout)["prompt_token_ids"], (source, done)
+
+
 def test_invalid_utf8_is_a_prompt_like_any_other(program, tmp_path):
     for prompt in (b"\xff\xfe\x80 caf\xc3", b"\xed\xa0\x80", bytes(range(1, 256))):
         done = program.run("run", TINY, "-p", prompt, "-n", "2", "--ctx", "1024", "--json")
