@@ -33,21 +33,29 @@ struct Options {
   std::vector<int32_t> forced;
 };
 
-Result<std::string> read_standard_input() {
+Result<std::string> read_stream(std::FILE* stream, std::string_view name) {
   std::string text;
   std::array<char, 65536> part;
-  while (const size_t n = std::fread(part.data(), 1, part.size(), stdin)) {
+  while (const size_t n = std::fread(part.data(), 1, part.size(), stream)) {
     text.append(part.data(), n);
     if (text.size() > limits::kPromptBytesMax)
-      return invalid("[run] standard input has more than {} bytes: give a shorter prompt", limits::kPromptBytesMax);
+      return invalid("[run] {} has more than {} bytes: give a shorter prompt", name, limits::kPromptBytesMax);
   }
-  if (std::ferror(stdin)) return error(Code::kUnavailable, "[run] cannot read standard input: is it a directory?");
+  if (std::ferror(stream)) return error(Code::kUnavailable, "[run] cannot read {}: is it a directory?", name);
   return text;
+}
+
+// A pipe that the shell has opened for us: -f <(command).
+Result<std::string> read_descriptor(const std::string& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> stream(std::fopen(path.c_str(), "rb"), std::fclose);
+  if (!stream) return not_found("[run] cannot open '{}'", printable(path));
+  return read_stream(stream.get(), printable(path));
 }
 
 Result<std::string> prompt_text(const Options& o) {
   if (o.has_prompt) return o.prompt;
   if (!o.file.empty() && o.file != "-") {
+    if (o.file == "/dev/stdin" || o.file.starts_with("/dev/fd/")) return read_descriptor(o.file);
     const auto file = INGOT_TRY(MappedFile::open(o.file));
     const auto bytes = file->bytes();
     if (bytes.size() > limits::kPromptBytesMax)
@@ -55,7 +63,7 @@ Result<std::string> prompt_text(const Options& o) {
                      bytes.size(), limits::kPromptBytesMax);
     return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
-  return read_standard_input();
+  return read_stream(stdin, "standard input");
 }
 
 std::unexpected<Status> empty_prompt() {

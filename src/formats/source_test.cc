@@ -70,7 +70,8 @@ TEST(Source, typed_lookups_name_key_and_value) {
   EXPECT_EQ(source->get_bool("t.true").value(), true);
   EXPECT_EQ(source->get_string("t.string").value(), "naïve 🦙 text");
   EXPECT_EQ(source->get_int("t.string").error().message(),
-            "[model] metadata 't.string' is the string 'naïve 🦙 text', expected an integer");
+            "[model] metadata 't.string' is the string 'naïve 🦙 text', expected an integer: convert or download the "
+            "model again");
   EXPECT_NE(source->get_int("t.u64").error().message().find("18446744073709551615"), std::string::npos);
   EXPECT_NE(source->get_bool("t.ints").error().message().find("an array of 3 elements"), std::string::npos);
 }

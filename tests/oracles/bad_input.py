@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "tests" / "goldens" / "models"
 TIME_S = 60
-MEMORY = 4 << 30
+MEMORY = 2 << 30
 ERROR = re.compile(r"error: (\S.*: )?\[[a-z0-9_/-]+\] \S.*")
 
 

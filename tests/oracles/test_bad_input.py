@@ -205,7 +205,7 @@ def test_config_json_says_what_is_wrong(program, tmp_path):
         ("num_key_value_heads", 3, ["num_key_value_heads", "3"]),
         ("hidden_size", "big", ["hidden_size", "big"]),
         ("hidden_size", None, ["hidden_size", "missing"]),
-        ("rms_norm_eps", 1e400, ["config.json"]),
+        ("rms_norm_eps", -1, ["rms_norm_eps", "-1"]),
         ("model_type", "mamba9", ["mamba9", "llama"]),
         (("model_type", "architectures"), None, ["model_type"]),
         ("head_dim", 15, ["15"]),
@@ -248,7 +248,7 @@ def test_a_missing_or_broken_tokenizer(program, tmp_path):
         program.fails("run", path, *RUN, names=names)
     folder = tmp_path / "hf"
     shutil.copytree(CHAT, folder)
-    for text, names in ((None, ["tokenizer.json"]), ("{", ["tokenizer.json"]), ("[]", ["tokenizer.json"]), ('{"model":{"type":"Magic"}}', ["Magic"])):
+    for text, names in ((None, ["tokenizer.json"]), ("{", ["tokenizer.json"]), ("[]", ["tokenizer.json"]), ('{"model":{"type":"Magic","vocab":{"a":0}}}', ["Magic"])):
         (folder / "tokenizer.json").unlink(missing_ok=True)
         if text is not None:
             (folder / "tokenizer.json").write_text(text)
@@ -302,6 +302,12 @@ def test_prompts_that_cannot_be_answered(program, tmp_path):
     program.fails("run", TINY, "-f", tmp_path, names=[tmp_path.name, "not a regular file"])
     program.fails("run", TINY, "-p", "a b c d e f g " * 20, "--ctx", "16", names=["the context holds 16", "--ctx"])
     program.fails("run", TINY, *RUN, "--system", "Be brief.", names=["--system", "template"])
+
+
+def test_a_prompt_may_come_from_a_pipe(program):
+    for source in ("-f <(echo hello)", "-f /dev/stdin <<<hello", "-f - <<<hello", "<<<hello"):
+        done = subprocess.run(["bash", "-c", f"'{program.path}' run '{TINY}' -n 2 -t 1 --json {source}"], capture_output=True, timeout=60)
+        assert done.returncode == 0 and json.loads(done.stdout)["prompt_token_ids"], (source, done)
 
 
 def test_invalid_utf8_is_a_prompt_like_any_other(program, tmp_path):
