@@ -215,13 +215,13 @@ void Engine::Impl::collect(const Work& w, std::span<const float> logits, std::sp
   if (live.scores_prompt()) live.score_prompt(choice.computed, w.count, logits);
   if (!w.last) return;
   if (live.pools()) {
-    jobs_.push_back({&choice, {}, Answer::Step{}});
+    jobs_.push_back({&choice});
     return;
   }
   const auto row = logits.last(static_cast<size_t>(context_.vocab));
-  jobs_.push_back({&choice, row, Answer::Step{}});
+  jobs_.push_back({&choice, row});
   if (std::exchange(live.forked, true)) return;
-  for (size_t i = 1; i < live.choices.size(); ++i) jobs_.push_back({live.choices[i].get(), row, Answer::Step{}});
+  for (size_t i = 1; i < live.choices.size(); ++i) jobs_.push_back({live.choices[i].get(), row, true});
 }
 
 // The samplers are independent, so all threads share them.
@@ -242,9 +242,9 @@ void Engine::Impl::sample_all() {
   now_ = EngineClock::now();
   // Forks come first: their parent must not have gone on yet.
   for (Job& job : jobs_)
-    if (job.choice->state == Sequence::State::kNew) take_sampled(job);
+    if (job.forks) take_sampled(job);
   for (Job& job : jobs_)
-    if (job.choice->state != Sequence::State::kNew) take_sampled(job);
+    if (!job.forks) take_sampled(job);
 }
 
 void Engine::Impl::take_sampled(Job& job) {
@@ -252,36 +252,34 @@ void Engine::Impl::take_sampled(Job& job) {
   LiveRequest& live = *choice.live;
   if (live.done()) return;
   if (!job.step) return fail(live, job.step.error());
-  const bool ends = job.step->finish.has_value();
-  if (live.pools()) {
-    live.deliver_embedding(now_);
+  if (live.pools()) return hand_out(live, live.take_embedding(now_));
+  if (job.step->token) note_token(choice);
+  if (job.step->finish) {
+    note_finish(*job.step->finish);
+    scheduler_.remove(choice);
+  } else if (job.forks) {
+    Choice& parent = *live.choices.front();
+    choice.tokens = parent.tokens;
+    choice.tokens.push_back(job.step->token->id);
+    if (const auto copy = scheduler_.fork(parent, choice)) model_.runner->copy_page(copy->from, copy->to);
   } else {
-    const int32_t token = job.step->token ? job.step->token->id : -1;
-    if (job.step->token) note_token(choice);
-    if (ends) {
-      note_finish(*job.step->finish);
-      scheduler_.remove(choice);
-    } else if (choice.state == Sequence::State::kNew) {
-      Choice& parent = *live.choices.front();
-      choice.tokens = parent.tokens;
-      choice.tokens.push_back(token);
-      if (const auto copy = scheduler_.fork(parent, choice)) model_.runner->copy_page(copy->from, copy->to);
-    } else {
-      scheduler_.append(choice, token);
-    }
-    live.deliver(choice, std::move(*job.step), now_);
+    scheduler_.append(choice, job.step->token->id);
   }
+  hand_out(live, live.take(choice, std::move(*job.step), now_));
+}
+
+// All is counted and given back before the last event: who got it may look at stats().
+void Engine::Impl::hand_out(LiveRequest& live, Event event) {
   if (live.done()) {
-    note_end(live, std::nullopt);
     retire(live);
+    note_end(live, event.error ? std::optional(event.error->code()) : std::nullopt);
   }
+  live.request.on_event(std::move(event));
+  if (live.done()) note_gone();
 }
 
 void Engine::Impl::fail(LiveRequest& live, const Status& status) {
-  if (live.done()) return;
-  live.fail(status, now_);
-  note_end(live, status.code());
-  retire(live);
+  if (!live.done()) hand_out(live, live.fail(status, now_));
 }
 
 void Engine::Impl::fail_all(const Status& status) {

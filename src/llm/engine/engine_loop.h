@@ -37,8 +37,9 @@ class Engine::Impl {
  private:
   struct Job {  // one token to be sampled
     Choice* choice;
-    std::span<const float> logits;  // [V]
-    Result<Answer::Step> step;
+    std::span<const float> logits = {};  // [V]
+    bool forks = false;                  // the choice starts here, from the first one's pages
+    Result<Answer::Step> step = Answer::Step{};
   };
   using Live = std::unique_ptr<LiveRequest>;
 
@@ -51,6 +52,7 @@ class Engine::Impl {
   void collect(const Work& work, std::span<const float> logits, std::span<const float> hidden);
   void sample_all();
   void take_sampled(Job& job);
+  void hand_out(LiveRequest& live, Event event);
   void fail(LiveRequest& live, const Status& status);
   void fail_all(const Status& status);
   void retire(LiveRequest& live);
@@ -59,7 +61,9 @@ class Engine::Impl {
   void note_token(const Choice& choice);
   void note_finish(FinishReason reason);
   void note_end(const LiveRequest& live, std::optional<Code> failure);
+  void note_gone();
   void note_step(int64_t tokens);
+  void note_pages();
 
   LoadedModel model_;
   const EngineOptions options_;

@@ -108,7 +108,7 @@ Event LiveRequest::event(EngineClock::time_point now) {
   return {.done = done_, .usage = usage, .timings = timings};
 }
 
-void LiveRequest::deliver(Choice& choice, Answer::Step step, EngineClock::time_point now) {
+Event LiveRequest::take(Choice& choice, Answer::Step step, EngineClock::time_point now) {
   if (step.token) {
     ++usage.completion_tokens;
     if (!timings.first_token) timings.first_token = now;
@@ -129,22 +129,22 @@ void LiveRequest::deliver(Choice& choice, Answer::Step step, EngineClock::time_p
   }
   if (request.prompt_logprobs) e.prompt_logprobs = std::exchange(prompt_scores, {});
   request.prompt_logprobs.reset();
-  request.on_event(std::move(e));
+  return e;
 }
 
-void LiveRequest::deliver_embedding(EngineClock::time_point now) {
+Event LiveRequest::take_embedding(EngineClock::time_point now) {
   open = 0;
   Event e = event(now);
   const double scale = request.pooling == Pooling::kMean ? 1.0 / static_cast<double>(num_pooled_) : 1.0;
   for (double v : pooled_) e.embedding.push_back(static_cast<float>(v * scale));
-  request.on_event(std::move(e));
+  return e;
 }
 
-void LiveRequest::fail(Status status, EngineClock::time_point now) {
+Event LiveRequest::fail(Status status, EngineClock::time_point now) {
   open = 0;
   Event e = event(now);
   e.error = std::move(status);
-  request.on_event(std::move(e));
+  return e;
 }
 
 }  // namespace ingot::llm

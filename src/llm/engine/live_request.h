@@ -47,10 +47,10 @@ struct LiveRequest {
   // hidden: [count, E] of tokens [start, start + count).
   void pool(int64_t start, int64_t count, std::span<const float> hidden);
 
-  // Hands out what a choice gained. Closes the choice, and with the last one the request, if it ended.
-  void deliver(Choice& choice, Answer::Step step, EngineClock::time_point now);
-  void deliver_embedding(EngineClock::time_point now);
-  void fail(Status status, EngineClock::time_point now);
+  // What a choice gained. Closes the choice, and with the last one the request, if it ended.
+  Event take(Choice& choice, Answer::Step step, EngineClock::time_point now);
+  Event take_embedding(EngineClock::time_point now);
+  Event fail(Status status, EngineClock::time_point now);
   bool done() const { return done_; }
 
   uint64_t id = 0;

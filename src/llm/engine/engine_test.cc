@@ -1,0 +1,406 @@
+// The engine's behaviour on a tiny model: what ends an answer, errors, queue, cancellation, sharing, embeddings.
+#include "llm/engine/engine.h"
+
+#include <cmath>
+#include <thread>
+
+#include "llm/engine/test_engine.h"
+#include "llm/sampling/logprobs.h"
+
+namespace ingot::llm {
+namespace {
+
+using std::chrono::hours;
+
+EngineClock::time_point never() { return EngineClock::now() + hours(1); }
+
+TEST(Engine, events_are_in_order_and_end_with_done) {
+  const auto engine = make_engine();
+  Recorder r;
+  Request request = greedy(prompt_of(1, 20), 8);
+  request.on_event = r.sink();
+  ASSERT_TRUE(engine->submit(std::move(request)));
+  r.wait();
+  ASSERT_EQ(r.events.size(), 8U);
+  for (size_t i = 0; i < r.events.size(); ++i) {
+    EXPECT_EQ(r.events[i].tokens.size(), 1U);
+    EXPECT_EQ(r.events[i].usage.completion_tokens, static_cast<int64_t>(i) + 1);
+    EXPECT_EQ(r.events[i].finish.has_value(), i == 7);
+  }
+  const Event& last = r.events.back();
+  EXPECT_EQ(last.finish, FinishReason::kLength);
+  EXPECT_EQ(last.usage.prompt_tokens, 20);
+  EXPECT_LE(last.timings.submitted, *last.timings.scheduled);
+  EXPECT_LE(*last.timings.scheduled, *last.timings.first_token);
+  EXPECT_LE(*last.timings.first_token, *last.timings.finished);
+}
+
+TEST(Engine, parallel_samples_are_what_single_requests_with_these_seeds_give) {
+  for (int64_t kv_tokens : {1024, 128}) {  // with room, and with preemption
+    const auto engine = make_engine({.kv_tokens = kv_tokens});
+    Request many = seeded(prompt_of(2, 37), 5, 20);
+    many.n = 4;
+    const auto together = engine->run(std::move(many));
+    ASSERT_TRUE(together) << together.error().message();
+    ASSERT_EQ(together->choices.size(), 4U);
+    EXPECT_EQ(together->usage.prompt_tokens, 37);
+    for (uint64_t i = 0; i < 4; ++i) {
+      const auto single = engine->run(seeded(prompt_of(2, 37), 5 + i, 20));
+      ASSERT_TRUE(single);
+      EXPECT_EQ(ids_of(together->choices[i]), ids_of(single->choices[0])) << "choice " << i;
+      EXPECT_EQ(together->choices[i].text, single->choices[0].text);
+    }
+  }
+}
+
+TEST(Engine, the_prompt_of_parallel_samples_is_computed_once) {
+  const auto engine = make_engine({}, {.prefix_cache = false});
+  Request many = seeded(prompt_of(2, 60), 5, 2);
+  many.n = 8;
+  ASSERT_TRUE(engine->run(std::move(many)));
+  EXPECT_LE(engine->stats().computed_tokens, 60U + 8U);
+}
+
+TEST(Engine, a_prefix_that_many_ask_for_at_once_is_computed_once) {
+  const auto engine = make_engine();
+  std::vector<Recorder> recorders(8);
+  for (int i = 0; i < 8; ++i) {
+    Request r = greedy(prompt_of(i, 85, 80), 2);
+    r.on_event = recorders[static_cast<size_t>(i)].sink();
+    ASSERT_TRUE(engine->submit(std::move(r)));
+  }
+  int64_t cached = 0;
+  for (Recorder& r : recorders) {
+    r.wait();
+    cached += r.events.back().usage.cached_tokens;
+  }
+  EXPECT_EQ(cached, 7 * 80);
+  EXPECT_EQ(engine->stats().computed_tokens, 85U + 7 * 5 + 8);
+}
+
+TEST(Engine, salts_do_not_share) {
+  const auto engine = make_engine();
+  for (const char* salt : {"a", "b", "a"}) {
+    Request r = greedy(prompt_of(0, 64), 1);
+    r.cache_salt = salt;
+    ASSERT_TRUE(engine->run(std::move(r)));
+  }
+  EXPECT_EQ(engine->stats().prefix_hits_tokens, 48U);
+}
+
+TEST(Engine, what_ends_an_answer) {
+  const auto engine = make_engine();
+  const auto plain = engine->run(greedy(prompt_of(3, 10), 12));
+  ASSERT_TRUE(plain);
+  const std::vector<int32_t> ids = ids_of(plain->choices[0]);
+  ASSERT_EQ(ids.size(), 12U);
+
+  Request by_token = greedy(prompt_of(3, 10), 12);
+  by_token.stop_token_ids = {ids[5]};
+  const auto stopped = engine->run(std::move(by_token));
+  const auto first = static_cast<size_t>(std::ranges::find(ids, ids[5]) - ids.begin());
+  EXPECT_EQ(stopped->choices[0].finish, FinishReason::kStopToken);
+  EXPECT_EQ(stopped->choices[0].stop_token, ids[5]);
+  EXPECT_EQ(stopped->choices[0].tokens.size(), first);
+
+  const std::string& text = plain->choices[0].text;
+  size_t at = text.size() / 2;
+  while (at > 0 && (text[at] & 0xC0) == 0x80) --at;
+  for (bool include : {false, true}) {
+    Request by_text = greedy(prompt_of(3, 10), 12);
+    by_text.stop = {text.substr(at)};
+    by_text.include_stop = include;
+    const auto cut = engine->run(std::move(by_text));
+    ASSERT_TRUE(cut) << cut.error().message();
+    EXPECT_EQ(cut->choices[0].finish, FinishReason::kStopString);
+    EXPECT_EQ(cut->choices[0].stop_string, text.substr(at));
+    EXPECT_EQ(cut->choices[0].text, include ? text : text.substr(0, at));
+  }
+
+  const auto none = engine->run(greedy(prompt_of(3, 10), 0));
+  EXPECT_EQ(none->choices[0].finish, FinishReason::kLength);
+  EXPECT_TRUE(none->choices[0].tokens.empty());
+
+  const auto full = engine->run(greedy(prompt_of(3, 120), -1));
+  EXPECT_EQ(full->choices[0].finish, FinishReason::kContextFull);
+  EXPECT_EQ(full->choices[0].tokens.size(), static_cast<size_t>(engine->context()) - 120 + 1);
+}
+
+TEST(Engine, bad_requests_are_refused_with_the_reason) {
+  const auto engine = make_engine();
+  const auto refused = [&](Request r, Code code, std::string_view word) {
+    const auto result = engine->run(std::move(r));
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code(), code);
+    EXPECT_NE(result.error().message().find(word), std::string::npos) << result.error().message();
+  };
+  refused(greedy({}), Code::kInvalidArgument, "empty");
+  refused(greedy({1, 272}), Code::kInvalidArgument, "272");
+  refused(greedy(prompt_of(0, 129)), Code::kOutOfRange, "129");
+  Request r = greedy({1});
+  r.n = 0;
+  refused(r, Code::kInvalidArgument, "'n'");
+  r = greedy({1});
+  r.sampler.top_p = 7;
+  refused(r, Code::kInvalidArgument, "top_p");
+  r = greedy({1});
+  r.stop = {""};
+  refused(r, Code::kInvalidArgument, "stop");
+  r = greedy({1});
+  r.max_tokens = -2;
+  refused(r, Code::kInvalidArgument, "max_tokens");
+  r = greedy({1});
+  r.stop_token_ids = {-1};
+  refused(r, Code::kInvalidArgument, "stop_token_ids");
+  EXPECT_FALSE(engine->submit(greedy({1}))) << "nobody listens";
+  EXPECT_EQ(engine->stats().requests_submitted, 0U);
+}
+
+TEST(Engine, a_full_queue_refuses_and_says_so) {
+  const auto engine = make_engine({}, {.batch_tokens = 64, .sequences_max = 1, .queue_requests_max = 2});
+  std::vector<Recorder> recorders(40);
+  size_t accepted = 0;
+  for (Recorder& recorder : recorders) {
+    Request r = greedy(prompt_of(0, 8), 100);
+    r.on_event = recorder.sink();
+    const auto id = engine->submit(std::move(r));
+    if (!id) {
+      EXPECT_EQ(id.error().code(), Code::kResourceExhausted);
+      recorder.done = true;
+    }
+    accepted += id.has_value();
+  }
+  for (Recorder& recorder : recorders) recorder.wait();
+  const EngineStats stats = engine->stats();
+  EXPECT_EQ(stats.requests_submitted, accepted);
+  EXPECT_EQ(stats.requests_refused, recorders.size() - accepted);
+  EXPECT_GE(engine->retry_after_s(), 1);
+  EXPECT_EQ(stats.requests_waiting, 0);
+  EXPECT_EQ(stats.requests_running, 0);
+  EXPECT_EQ(stats.queue_tokens, 0);
+}
+
+TEST(Engine, cancelled_requests_end_where_they_are) {
+  const auto engine = make_engine({}, {.batch_tokens = 64, .sequences_max = 1});
+  Recorder running, waiting;
+  Request r = greedy(prompt_of(0, 8), 100);
+  r.on_event = running.sink();
+  const auto first = engine->submit(r);
+  r.on_event = waiting.sink();
+  const auto second = engine->submit(r);
+  running.wait_for_events(1);
+  engine->cancel(*second);
+  engine->cancel(*first);
+  running.wait();
+  waiting.wait();
+  for (Recorder* recorder : {&running, &waiting}) {
+    ASSERT_TRUE(recorder->events.back().error);
+    EXPECT_EQ(recorder->events.back().error->code(), Code::kCancelled);
+  }
+  EXPECT_EQ(engine->stats().finished_cancelled, 2U);
+  engine->cancel(*first);  // long gone
+  EXPECT_TRUE(engine->run(greedy({1}, 1)));
+  EXPECT_EQ(engine->stats().kv_pages_used, 0);
+}
+
+TEST(Engine, a_callback_may_cancel_and_submit) {
+  const auto engine = make_engine();
+  Recorder last;
+  Request r = greedy(prompt_of(0, 8), 100);
+  std::atomic<uint64_t> id{0};
+  r.on_event = [&](const Event& e) {
+    if (!e.done) return engine->cancel(RequestId{id.load()});
+    Request next = greedy({1}, 1);
+    next.on_event = last.sink();
+    EXPECT_TRUE(engine->submit(std::move(next)));
+  };
+  id = static_cast<uint64_t>(*engine->submit(std::move(r)));
+  last.wait();
+}
+
+TEST(Engine, a_deadline_that_passed_ends_the_request) {
+  const auto engine = make_engine();
+  Request r = greedy(prompt_of(0, 8), 100);
+  r.deadline = EngineClock::now();
+  const auto result = engine->run(r);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), Code::kDeadlineExceeded);
+  r.deadline = never();
+  EXPECT_TRUE(engine->run(std::move(r)));
+}
+
+TEST(Engine, draining_finishes_what_was_accepted_and_takes_no_more) {
+  const auto engine = make_engine();
+  Recorder recorder;
+  Request r = greedy(prompt_of(0, 8), 50);
+  r.on_event = recorder.sink();
+  ASSERT_TRUE(engine->submit(std::move(r)));
+  EXPECT_TRUE(engine->drain(never()));
+  EXPECT_TRUE(recorder.done);
+  EXPECT_FALSE(recorder.events.back().error);
+  EXPECT_EQ(engine->state(), EngineState::kStopped);
+  const auto late = engine->run(greedy({1}));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code(), Code::kUnavailable);
+}
+
+TEST(Engine, what_is_left_at_the_drains_end_is_told_so) {
+  const auto engine = make_engine({}, {.batch_tokens = 8, .sequences_max = 1});
+  std::vector<Recorder> recorders(50);
+  for (Recorder& recorder : recorders) {
+    Request r = greedy(prompt_of(0, 8), 100);
+    r.on_event = recorder.sink();
+    ASSERT_TRUE(engine->submit(std::move(r)));
+  }
+  EXPECT_FALSE(engine->drain(EngineClock::now()));
+  for (Recorder& recorder : recorders) EXPECT_TRUE(recorder.done);
+  ASSERT_TRUE(recorders.back().events.back().error);
+  EXPECT_EQ(recorders.back().events.back().error->code(), Code::kUnavailable);
+}
+
+TEST(Engine, destroying_it_ends_what_runs) {
+  Recorder recorder;
+  {
+    const auto engine = make_engine();
+    Request r = greedy(prompt_of(0, 8), 100);
+    r.on_event = recorder.sink();
+    ASSERT_TRUE(engine->submit(std::move(r)));
+  }
+  EXPECT_TRUE(recorder.done);
+}
+
+TEST(Engine, lower_priority_numbers_run_first) {
+  const auto engine = make_engine({}, {.batch_tokens = 16, .sequences_max = 1});
+  std::vector<Recorder> recorders(3);
+  std::mutex mutex;
+  std::vector<int> ended;
+  for (int i = 0; i < 3; ++i) {
+    Request r = greedy(prompt_of(i, 16), i == 0 ? 100 : 2);
+    r.priority = i == 0 ? 0 : 3 - i;  // the first runs; of the others the second goes first
+    r.on_event = [&, i](const Event& e) {
+      if (!e.done) return;
+      std::lock_guard lock(mutex);
+      ended.push_back(i);
+      if (ended.size() == 3) recorders[0].sink()({.done = true});
+    };
+    ASSERT_TRUE(engine->submit(std::move(r)));
+  }
+  recorders[0].wait();
+  EXPECT_EQ(ended, (std::vector<int>{0, 2, 1}));
+}
+
+TEST(Engine, prompt_logprobs_are_those_of_the_golden_logits) {
+  const ModelSetup setup{.kv_dtype = DType::kF32};
+  const auto engine = make_engine(setup);
+  const std::vector<float> logits = read_floats(setup.path + "/logits.npy");
+  const auto vocab = static_cast<size_t>(engine->config().vocab);
+  Request r = greedy(prompt_of(4, 64), 0);
+  r.prompt.clear();
+  std::ifstream in(setup.path + "/tokens.json");
+  std::string text((std::istreambuf_iterator<char>(in)), {});
+  for (size_t at = text.find('['); at != std::string::npos && at + 1 < text.size(); at = text.find(',', at + 1))
+    r.prompt.push_back(static_cast<int32_t>(std::strtol(text.c_str() + at + 1, nullptr, 10)));
+  ASSERT_EQ(r.prompt.size() * vocab, logits.size());
+  r.prompt_logprobs = 3;
+  const std::vector<int32_t> prompt = r.prompt;
+  for (int time = 0; time < 2; ++time) {  // the second finds the prompt in the cache
+    const auto done = engine->run(r);
+    ASSERT_TRUE(done) << done.error().message();
+    ASSERT_EQ(done->prompt_logprobs.size(), prompt.size());
+    EXPECT_FALSE(done->prompt_logprobs[0].logprob);
+    Logprobs want;
+    for (size_t i = 1; i < prompt.size(); ++i) {
+      const auto row = std::span(logits).subspan((i - 1) * vocab, vocab);
+      want.compute(row, 3);
+      const TokenInfo& got = done->prompt_logprobs[i];
+      EXPECT_EQ(got.id, prompt[i]);
+      EXPECT_NEAR(*got.logprob, want.of(row, prompt[i]), 1e-3);
+      ASSERT_EQ(got.top.size(), 3U);
+      EXPECT_NEAR(got.top[0].logprob, want.top()[0].logprob, 1e-3);
+    }
+  }
+}
+
+TEST(Engine, embeddings_are_pooled_golden_hidden_states) {
+  const ModelSetup setup{.kv_dtype = DType::kF32};
+  const auto engine = make_engine(setup, {.batch_tokens = 64});
+  const std::vector<float> hidden = read_floats(setup.path + "/hidden.npy");
+  Request r;
+  std::ifstream in(setup.path + "/tokens.json");
+  std::string text((std::istreambuf_iterator<char>(in)), {});
+  for (size_t at = text.find('['); at != std::string::npos && at + 1 < text.size(); at = text.find(',', at + 1))
+    r.prompt.push_back(static_cast<int32_t>(std::strtol(text.c_str() + at + 1, nullptr, 10)));
+  const auto width = static_cast<size_t>(engine->config().width);
+  const auto rows = std::span(hidden).last(64 * width);
+  for (Pooling pooling : {Pooling::kMean, Pooling::kLast}) {
+    r.pooling = pooling;
+    const auto done = engine->run(r);
+    ASSERT_TRUE(done) << done.error().message();
+    ASSERT_EQ(done->embedding.size(), width);
+    for (size_t e = 0; e < width; ++e) {
+      double mean = 0;
+      for (size_t t = 0; t < 64; ++t) mean += rows[t * width + e] / 64;
+      EXPECT_NEAR(done->embedding[e], pooling == Pooling::kMean ? mean : rows[63 * width + e], 1e-4);
+    }
+  }
+}
+
+// Allows the tokens of `order`, one after another; then only `end`.
+class Script : public TokenMask {
+ public:
+  Script(std::vector<int32_t> order, int64_t vocab) : order_(std::move(order)), words_((vocab + 63) / 64) {}
+  std::span<const uint64_t> allowed() override {
+    std::ranges::fill(words_, 0);
+    if (at_ < order_.size()) words_[static_cast<size_t>(order_[at_]) / 64] |= uint64_t{1} << order_[at_] % 64;
+    return words_;
+  }
+  void accept(int32_t token) override { EXPECT_EQ(token, order_[at_++]); }
+
+ private:
+  std::vector<int32_t> order_;
+  std::vector<uint64_t> words_;
+  size_t at_ = 0;
+};
+
+TEST(Engine, a_mask_rules_each_choice_and_a_dead_end_fails_the_request_alone) {
+  const auto engine = make_engine();
+  const int32_t eos = *engine->tokenizer().special().eos;
+  Request r = seeded(prompt_of(0, 8), 1, 20);
+  r.n = 2;
+  r.make_mask = [&] { return std::make_unique<Script>(std::vector<int32_t>{7, 70, 200, eos}, 272); };
+  const auto done = engine->run(r);
+  ASSERT_TRUE(done) << done.error().message();
+  for (const auto& c : done->choices) {
+    EXPECT_EQ(ids_of(c), (std::vector<int32_t>{7, 70, 200}));
+    EXPECT_EQ(c.finish, FinishReason::kEndOfGeneration);
+  }
+  r.make_mask = [&] { return std::make_unique<Script>(std::vector<int32_t>{7, 70}, 272); };
+  const auto stuck = engine->run(r);
+  ASSERT_FALSE(stuck);
+  EXPECT_EQ(stuck.error().code(), Code::kFailedPrecondition);
+  EXPECT_TRUE(engine->run(greedy({1}, 1)));
+}
+
+TEST(Engine, threads_may_submit_cancel_and_look_at_once) {
+  const auto engine = make_engine({.kv_tokens = 256}, {.batch_tokens = 64, .sequences_max = 16});
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 12; ++i) {
+        Recorder recorder;
+        Request r = seeded(prompt_of(t, 10 + i, 8), 3, 10);
+        r.tenant = std::to_string(t);
+        r.on_event = recorder.sink();
+        const auto id = engine->submit(std::move(r));
+        ASSERT_TRUE(id);
+        if (i % 3 == 0) engine->cancel(*id);
+        EXPECT_LE(engine->stats().kv_pages_used, 16);
+        recorder.wait();
+      }
+    });
+  for (auto& t : threads) t.join();
+  EXPECT_EQ(engine->stats().requests_running, 0);
+}
+
+}  // namespace
+}  // namespace ingot::llm

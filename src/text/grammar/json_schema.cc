@@ -1,0 +1,395 @@
+// JSON Schema (2020-12) to a grammar: see grammar.h for what it promises.
+//
+// Each keyword either shapes the grammar, says nothing about validity (annotations, `format`s that are not known), or
+// is an error that names it.
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "base/limits.h"
+#include "formats/json.h"
+#include "text/grammar/grammar.h"
+#include "text/grammar/json_parts.h"
+#include "text/grammar/regex.h"
+
+namespace ingot::grammar {
+namespace {
+
+namespace json = boost::json;
+
+const std::set<std::string_view> kAnnotations = {
+    "title",    "description",     "default",          "examples",   "$schema",  "$id",
+    "$comment", "$defs",           "definitions",      "deprecated", "readOnly", "writeOnly",
+    "$anchor",  "contentEncoding", "contentMediaType", "strict"};
+const std::map<std::string_view, std::set<std::string_view>> kOfType = {
+    {"object", {"properties", "required", "additionalProperties"}},
+    {"array", {"items", "prefixItems", "minItems", "maxItems"}},
+    {"string", {"minLength", "maxLength", "pattern", "format"}},
+    {"integer", {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}},
+    {"number", {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}},
+    {"boolean", {}},
+    {"null", {}}};
+
+constexpr std::string_view kDate = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])";
+constexpr std::string_view kTime =
+    "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?(Z|[+\\-]([01][0-9]|2[0-3]):[0-5][0-9])";
+constexpr std::string_view kByte = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+
+std::optional<std::string> format_pattern(std::string_view name) {
+  if (name == "date") return std::string(kDate);
+  if (name == "time") return std::string(kTime);
+  if (name == "date-time") return fmt::format("{}T{}", kDate, kTime);
+  if (name == "uuid") return "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+  if (name == "ipv4") return fmt::format("{0}\\.{0}\\.{0}\\.{0}", kByte);
+  if (name == "email")
+    return "[a-z0-9_+\\-]{1,32}(\\.[a-z0-9_+\\-]{1,32})?@[a-z0-9\\-]{1,32}(\\.[a-z0-9\\-]{1,32})?\\.[a-z]{2,8}";
+  return std::nullopt;
+}
+
+std::string_view type_of(const json::value& v) {
+  if (v.is_object()) return "object";
+  if (v.is_array()) return "array";
+  if (v.is_string()) return "string";
+  if (v.is_bool()) return "boolean";
+  if (v.is_null()) return "null";
+  return v.is_double() && v.as_double() != std::floor(v.as_double()) ? "number" : "integer";
+}
+
+class SchemaReader {
+ public:
+  explicit SchemaReader(const json::value& root) : root_(root) {}
+
+  Compiled read() {
+    const int32_t index = rules_.declare("#");
+    rules_.define(index, INGOT_TRY(schema(root_, "#", 0)));
+    return rules_.compile(index);
+  }
+  Compiled read_object() {
+    const int32_t index = rules_.declare("object");
+    rules_.define(index, any_object());
+    return rules_.compile(index);
+  }
+
+ private:
+  using Place = std::string;  // a JSON pointer, for messages
+
+  static std::unexpected<Status> bad(const Place& at, std::string_view key, std::string_view problem) {
+    return invalid("[json_schema] {}/{}: {}", at, key, problem);
+  }
+  static std::unexpected<Status> lacking(const Place& at, std::string_view key) {
+    return unimplemented("[json_schema] {}: keyword '{}' is not supported: leave it out", at, key);
+  }
+  static Expr separator() { return literal_space(","); }
+  static Expr colon() { return literal_space(":"); }
+  static Expr literal_space(std::string text) { return sequence({literal(std::move(text)), optional(literal(" "))}); }
+
+  Expr any_value() {
+    const int32_t index = rules_.declare("value");
+    if (!rules_.defined(index)) {
+      rules_.define(index, literal(""));  // while it is being made: it contains itself
+      const Expr list = sequence({rule(index), repeat(sequence({separator(), rule(index)}), 0, -1)});
+      rules_.define(index,
+                    choice({any_object(), sequence({literal("["), optional(list), literal("]")}), json_string(0, -1),
+                            *json_number({}), literal("true"), literal("false"), literal("null")}));
+    }
+    return rule(index);
+  }
+
+  Expr any_object() {
+    const Expr pair = sequence({json_string(0, -1), colon(), any_value()});
+    return sequence(
+        {literal("{"), optional(sequence({pair, repeat(sequence({separator(), pair}), 0, -1)})), literal("}")});
+  }
+
+  Result<Expr> schema(const json::value& s, const Place& at, int depth) {
+    if (depth > limits::kJsonDepthMax) return bad(at, "", "schemas are nested too deeply");
+    if (s.is_bool()) return s.as_bool() ? Result<Expr>(any_value()) : bad(at, "", "`false` allows no value");
+    if (!s.is_object()) return bad(at, "", "a schema is an object or a boolean");
+    const json::object& o = s.as_object();
+    for (const std::string_view key : {"$ref", "const", "enum", "anyOf", "oneOf", "allOf"})
+      if (o.contains(key)) return combined(o, key, at, depth);
+    std::vector<std::string_view> types = INGOT_TRY(types_of(o, at));
+    INGOT_TRY(check_keys(o, types, at));
+    if (types.empty()) return any_value();
+    std::vector<Expr> parts;
+    for (std::string_view type : types) parts.push_back(INGOT_TRY(typed(o, type, at, depth)));
+    return choice(std::move(parts));
+  }
+
+  // The types that it names, or those that its keywords speak of; none: any.
+  Result<std::vector<std::string_view>> types_of(const json::object& o, const Place& at) {
+    std::vector<std::string_view> types;
+    if (const json::value* t = o.if_contains("type")) {
+      if (t->is_string()) types.push_back(std::string_view(t->as_string()));
+      if (t->is_array())
+        for (const json::value& one : t->as_array())
+          if (one.is_string()) types.push_back(std::string_view(one.as_string()));
+      for (std::string_view type : types)
+        if (!kOfType.contains(type)) return bad(at, "type", fmt::format("'{}' is no type", type));
+      if (types.empty()) return bad(at, "type", "a type's name or a list of them must stand here");
+      return types;
+    }
+    for (const auto& [type, keys] : kOfType)
+      if (type != "integer" && std::ranges::any_of(keys, [&](std::string_view k) { return o.contains(k); }))
+        types.push_back(type);
+    return types;
+  }
+
+  static Result<void> check_keys(const json::object& o, std::span<const std::string_view> types, const Place& at) {
+    for (const auto& [key, value] : o) {
+      const std::string_view k = key;
+      if (k == "type" || kAnnotations.contains(k) || k.starts_with("x-")) continue;
+      // A keyword of another type says nothing about this one.
+      if (std::ranges::any_of(kOfType, [&](const auto& t) { return t.second.contains(k); })) continue;
+      if (k == "uniqueItems" && value.is_bool() && !value.as_bool()) continue;
+      if (k == "nullable") return bad(at, k, "write \"type\": [..., \"null\"] instead");
+      return lacking(at, k);
+    }
+    (void)types;
+    return {};
+  }
+
+  // Those that say it all; beside them only annotations and a type may stand.
+  Result<Expr> combined(const json::object& o, std::string_view key, const Place& at, int depth) {
+    const json::value& v = o.at(key);
+    for (const auto& [other, value] : o) {
+      const std::string_view k = other;
+      const bool type = k == "type" && (key == "const" || key == "enum");
+      if (k != key && !type && !kAnnotations.contains(k))
+        return unimplemented("[json_schema] {}: keyword '{}' beside '{}' is not supported", at, k, key);
+    }
+    if (key == "$ref") return reference(v, at, depth);
+    if (key == "const") return literal(json::serialize(v));
+    if (!v.is_array() || v.as_array().empty()) return bad(at, key, "a list that is not empty must stand here");
+    const json::array& list = v.as_array();
+    if (key == "allOf" && list.size() > 1)
+      return unimplemented("[json_schema] {}: keyword 'allOf' with more than one schema is not supported", at);
+    if (key == "oneOf") INGOT_TRY(check_disjoint(list, at));
+    const auto types = INGOT_TRY(types_of(o, at));
+    std::vector<Expr> parts;
+    for (size_t i = 0; i < list.size(); ++i) {
+      if (key != "enum") {
+        parts.push_back(INGOT_TRY(schema(list[i], fmt::format("{}/{}/{}", at, key, i), depth + 1)));
+      } else if (fits(list[i], types)) {
+        parts.push_back(literal(json::serialize(list[i])));
+      }
+    }
+    if (parts.empty()) return bad(at, key, "no value has the wanted type");
+    return choice(std::move(parts));
+  }
+
+  static bool fits(const json::value& v, std::span<const std::string_view> types) {
+    const std::string_view type = type_of(v);
+    return types.empty() || std::ranges::find(types, type) != types.end() ||
+           (type == "integer" && std::ranges::find(types, "number") != types.end());
+  }
+
+  // Of several branches of `oneOf` exactly one may hold: known only if their types differ.
+  static Result<void> check_disjoint(const json::array& list, const Place& at) {
+    std::set<std::string, std::less<>> seen;
+    for (const json::value& s : list) {
+      const json::value* type = s.is_object() ? s.as_object().if_contains("type") : nullptr;
+      const json::value* fixed = s.is_object() ? s.as_object().if_contains("const") : nullptr;
+      std::string name = fixed                       ? json::serialize(*fixed)
+                         : type && type->is_string() ? std::string(type->as_string())
+                                                     : "";
+      if (name == "integer") name = "number";
+      if (name.empty() || !seen.insert(name).second)
+        return unimplemented(
+            "[json_schema] {}: keyword 'oneOf' is supported for branches of different types: use 'anyOf'", at);
+    }
+    return {};
+  }
+
+  Result<Expr> reference(const json::value& v, const Place& at, int depth) {
+    if (!v.is_string() || !v.as_string().starts_with('#'))
+      return bad(at, "$ref", "only references inside the schema ('#/…') are supported");
+    const std::string name(v.as_string());
+    const int32_t index = rules_.declare(name);
+    if (rules_.defined(index) || !open_.insert(name).second) return rule(index);
+    boost::system::error_code failed;
+    const json::value* target = name == "#" ? &root_ : root_.find_pointer(std::string_view(name).substr(1), failed);
+    if (!target) return bad(at, "$ref", fmt::format("'{}' is not in the schema", name));
+    rules_.define(index, INGOT_TRY(schema(*target, name, depth + 1)));
+    return rule(index);
+  }
+
+  Result<Expr> typed(const json::object& o, std::string_view type, const Place& at, int depth) {
+    if (type == "object") return object(o, at, depth);
+    if (type == "array") return array(o, at, depth);
+    if (type == "string") return string(o, at);
+    if (type == "integer") return json_integer(INGOT_TRY(bounds(o, at)));
+    if (type == "number") return json_number(INGOT_TRY(bounds(o, at)));
+    if (type == "boolean") return choice({literal("true"), literal("false")});
+    return literal("null");
+  }
+
+  static Result<NumberBounds> bounds(const json::object& o, const Place& at) {
+    NumberBounds out;
+    const auto read = [&](const char* key, std::optional<double>& bound, bool lower, bool excludes,
+                          bool& exclusive) -> Result<void> {
+      const json::value* v = o.if_contains(key);
+      if (!v) return {};
+      if (!v->is_number()) return bad(at, key, "a number must stand here");
+      const double n = v->to_number<double>();
+      if (bound && (lower ? n < *bound : n > *bound)) return {};
+      bound = n;
+      exclusive = excludes;
+      return {};
+    };
+    INGOT_TRY(read("minimum", out.min, true, false, out.min_exclusive));
+    INGOT_TRY(read("exclusiveMinimum", out.min, true, true, out.min_exclusive));
+    INGOT_TRY(read("maximum", out.max, false, false, out.max_exclusive));
+    INGOT_TRY(read("exclusiveMaximum", out.max, false, true, out.max_exclusive));
+    return out;
+  }
+
+  static Result<int64_t> count(const json::object& o, const char* key, int64_t otherwise, const Place& at) {
+    const json::value* v = o.if_contains(key);
+    if (!v) return otherwise;
+    const double n = v->is_number() ? v->to_number<double>() : -1;
+    if (n < 0 || n != std::floor(n)) return bad(at, key, "a whole number, not negative, must stand here");
+    if (n > static_cast<double>(limits::kGrammarRepeatMax))
+      return bad(at, key, fmt::format("it is over the limit of {}", limits::kGrammarRepeatMax));
+    return static_cast<int64_t>(n);
+  }
+
+  Result<Expr> string(const json::object& o, const Place& at) {
+    const bool sized = o.contains("minLength") || o.contains("maxLength");
+    const json::value* pattern = o.if_contains("pattern");
+    const json::value* format = o.if_contains("format");
+    std::optional<std::string> text;
+    bool anchored = false;
+    if (pattern) {
+      if (!pattern->is_string()) return bad(at, "pattern", "a string must stand here");
+      text = std::string(pattern->as_string());
+    } else if (format && format->is_string()) {
+      text = format_pattern(std::string_view(format->as_string()));
+      anchored = true;
+    }
+    if (text && sized)
+      return unimplemented("[json_schema] {}: '{}' beside a length is not supported", at,
+                           pattern ? "pattern" : "format");
+    if (!text) {
+      const int64_t min = INGOT_TRY(count(o, "minLength", 0, at)), max = INGOT_TRY(count(o, "maxLength", -1, at));
+      if (max >= 0 && max < min) return bad(at, "maxLength", "it is below 'minLength'");
+      return json_string(min, max);
+    }
+    auto inside = parse_regex(*text, anchored, characters({{'\n', '\n'}}, true));
+    if (!inside) return std::unexpected(std::move(inside).error().with_context(at + "/pattern"));
+    return sequence({literal("\""), json_written(*inside), literal("\"")});
+  }
+
+  Result<Expr> array(const json::object& o, const Place& at, int depth) {
+    const int64_t min = INGOT_TRY(count(o, "minItems", 0, at)), max = INGOT_TRY(count(o, "maxItems", -1, at));
+    if (max >= 0 && max < min) return bad(at, "maxItems", "it is below 'minItems'");
+    const json::value* prefix = o.if_contains("prefixItems");
+    const json::value* items = o.if_contains("items");
+    if (prefix && !prefix->is_array()) return bad(at, "prefixItems", "a list must stand here");
+    const auto fixed = prefix ? static_cast<int64_t>(prefix->as_array().size()) : 0;
+    const bool more = !(items && items->is_bool() && !items->as_bool());
+    if (!more && min > fixed) return bad(at, "minItems", "there are not so many 'prefixItems', and 'items' is false");
+    Expr tail = literal("");
+    if (more && (max < 0 || max > fixed)) {
+      const Expr item = items ? INGOT_TRY(schema(*items, at + "/items", depth + 1)) : any_value();
+      const int64_t least = std::max<int64_t>(min - fixed, 0), most = max < 0 ? -1 : max - fixed;
+      const Expr next = sequence({separator(), item});
+      if (fixed > 0)
+        tail = repeat(next, least, most);
+      else
+        tail = sequence({item, repeat(next, std::max<int64_t>(least - 1, 0), most < 0 ? -1 : most - 1)});
+      if (fixed == 0 && least == 0) tail = optional(tail);
+    }
+    for (int64_t i = max < 0 ? fixed : std::min(fixed, max); i-- > 0;) {
+      const Expr item = INGOT_TRY(
+          schema(prefix->as_array()[static_cast<size_t>(i)], fmt::format("{}/prefixItems/{}", at, i), depth + 1));
+      tail = sequence({i > 0 ? separator() : literal(""), item, tail});
+      if (i >= min) tail = optional(tail);
+    }
+    return sequence({literal("["), tail, literal("]")});
+  }
+
+  struct Property {
+    std::string name;
+    Expr pair;
+    bool required = false;
+  };
+
+  Result<std::vector<Property>> properties(const json::object& o, const Place& at, int depth) {
+    std::set<std::string, std::less<>> required;
+    if (const json::value* list = o.if_contains("required")) {
+      if (!list->is_array()) return bad(at, "required", "a list must stand here");
+      for (const json::value& name : list->as_array())
+        if (name.is_string()) required.insert(std::string(name.as_string()));
+    }
+    std::vector<Property> out;
+    const auto add = [&](std::string_view name, Expr value) {
+      out.push_back({std::string(name),
+                     sequence({literal(json::serialize(json::string(name))), colon(), std::move(value)}),
+                     required.erase(std::string(name)) > 0});
+    };
+    if (const json::value* list = o.if_contains("properties")) {
+      if (!list->is_object()) return bad(at, "properties", "an object must stand here");
+      for (const auto& [name, value] : list->as_object())
+        add(name, INGOT_TRY(schema(value, fmt::format("{}/properties/{}", at, std::string_view(name)), depth + 1)));
+    }
+    for (const std::string& name : std::set(required)) add(name, any_value());
+    return out;
+  }
+
+  // Properties in order. Which of the optional ones stand there decides where commas do, so what follows property i
+  // is one of two rules: with something before it or without.
+  Result<Expr> object(const json::object& o, const Place& at, int depth) {
+    const std::vector<Property> list = INGOT_TRY(properties(o, at, depth));
+    const json::value* extra = o.if_contains("additionalProperties");
+    if (list.empty() && !extra) return any_object();
+    Expr rest[2] = {literal(""), literal("")};  // [something stands before]
+    if (extra && !(extra->is_bool() && !extra->as_bool())) {
+      std::vector<std::string> names;
+      for (const Property& p : list) names.push_back(p.name);
+      const Expr value = INGOT_TRY(schema(*extra, at + "/additionalProperties", depth + 1));
+      const Expr pair = sequence({json_key_except(names), colon(), value});
+      rest[1] = repeat(sequence({separator(), pair}), 0, -1);
+      rest[0] = optional(sequence({pair, rest[1]}));
+    }
+    const int32_t number = next_object_++;
+    for (size_t i = list.size(); i-- > 0;) {
+      const Expr after = named(fmt::format("object {} after {}", number, i), rest[1]);
+      Expr with[2] = {sequence({list[i].pair, after}), sequence({separator(), list[i].pair, after})};
+      for (int before : {0, 1})
+        rest[before] = list[i].required ? with[before] : choice({with[before], before ? after : rest[0]});
+    }
+    return sequence({literal("{"), rest[0], literal("}")});
+  }
+
+  Expr named(const std::string& name, Expr body) {
+    const int32_t index = rules_.declare(name);
+    rules_.define(index, std::move(body));
+    return rule(index);
+  }
+
+  const json::value& root_;
+  Rules rules_;
+  std::set<std::string, std::less<>> open_;  // references that are being read
+  int32_t next_object_ = 0;
+};
+
+}  // namespace
+
+Compiled from_json_schema(const json::value& schema) { return SchemaReader(schema).read(); }
+
+Compiled from_json_schema(std::string_view text) {
+  if (text.size() > limits::kGrammarBytesMax)
+    return invalid("[json_schema] {} bytes are over the limit of {}", text.size(), limits::kGrammarBytesMax);
+  const json::value schema = INGOT_TRY(parse_json(text, "json_schema"));
+  return from_json_schema(schema);
+}
+
+Compiled json_object() {
+  const json::value any = true;
+  return SchemaReader(any).read_object();
+}
+
+}  // namespace ingot::grammar
