@@ -124,7 +124,7 @@ class Runner {
         return invalid("[infer] this is {}, not an ONNX model: run it with `ingot run`", guess.description);
     }
     Graph graph = INGOT_TRY(import_onnx(o_.model));
-    auto pool = std::make_shared<ThreadPool>(o_.threads > 0 ? o_.threads : ThreadPool::default_threads());
+    auto pool = INGOT_TRY(ThreadPool::create(o_.threads > 0 ? o_.threads : ThreadPool::default_threads()));
     session_ = INGOT_TRY(Session::create(std::move(graph), {.pool = pool,
                                                             .backends = {&cpu_backend(), &ref_backend()},
                                                             .disabled_passes = disabled_passes(o_.disabled_passes)}));

@@ -93,7 +93,8 @@ Result<std::string> resolve_model(const std::string& model) {
 
 Result<llm::LoadedModel> load(const ModelOptions& o, int64_t kv_tokens, bool quiet) {
   INGOT_TRY(force_isa(o.isa));
-  RunnerOptions runner{.pool = std::make_shared<ThreadPool>(o.threads > 0 ? o.threads : ThreadPool::default_threads()),
+  auto pool = INGOT_TRY(ThreadPool::create(o.threads > 0 ? o.threads : ThreadPool::default_threads()));
+  RunnerOptions runner{.pool = std::move(pool),
                        .backends = {&cpu_backend(), &ref_backend()},
                        .kv_dtype = kv_dtype(o.kv_type),
                        .context = o.context,

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <thread>
 
-#include "llm/engine/test_engine.h"
+#include "llm/engine/engine_check.h"
 #include "llm/sampling/logprobs.h"
 
 namespace ingot::llm {

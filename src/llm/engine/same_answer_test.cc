@@ -2,7 +2,7 @@
 // preemption. Token for token, greedy and with seeds. Also on the real model that INGOT_MODEL names.
 #include <algorithm>
 
-#include "llm/engine/test_engine.h"
+#include "llm/engine/engine_check.h"
 #include "llm/generator.h"
 
 namespace ingot::llm {

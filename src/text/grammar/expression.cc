@@ -150,7 +150,10 @@ class LeftCalls {
     for (bool changed = true; changed;) {
       changed = false;
       for (size_t r = 0; r < a.starts.size(); ++r)
-        if (!empty_[r] && scan(static_cast<int32_t>(r), nullptr)) changed = empty_[r] = true;
+        if (!empty_[r] && scan(static_cast<int32_t>(r), nullptr)) {
+          empty_[r] = true;
+          changed = true;
+        }
     }
   }
 
