@@ -1,9 +1,10 @@
-// Q4_K and Q5_K on AMX int8 tiles; few rows take the AVX-512 path of block256.inc.
+// The K types on AMX int8 tiles; few rows take the AVX-512 path of block256.inc.
 //
-// A tile multiplication adds up products of one sub-block only, so its int32 sums are those of the AVX-512
-// kernels and the float steps that follow are the same: the bits do not change with the path. Sixteen rows
-// of x (A) meet an expanded panel of 16 outputs (B, whose layout is AMX's own); the sums (C) go through a
-// small buffer to vectors.
+// scale * q, up to 13 bits, is split into 7 low bits and the rest, each in bytes. Two tiles then add up a whole
+// block of 256 over K = 64 at a time; 128 * high + low is the exact sum that block256.inc asks for, so the bits
+// do not change with the path. Sums reach vectors through memory only: the tiles run a block ahead, because a
+// sum that is read back too early stalls. While tiles are in use the core has one 512-bit multiplier instead
+// of two (measured), which is why the scales are multiplied into the weights and not into the sums.
 // clang-format off: the order matters
 #include "backends/cpu/kernels/matmul/vec_avx512.inc"
 #include "backends/cpu/kernels/matmul/loops.inc"
@@ -16,102 +17,139 @@ namespace {
 // From this many rows on, the tiles win over the vectors.
 constexpr int64_t kAmxMinRows = 16;
 
-// Tile 0: C of 16 rows; 1: A of 16 rows; 2: B; 3, 4: C and A of the last rows.
+// Tiles 0, 1: sums, low and high, of even blocks; 2, 3: of odd blocks; 4, 5: x; 6, 7: weights, low and high.
 struct TileConfig {
   alignas(64) uint8_t bytes[64] = {1};
-  void set(int tile, int rows, int row_bytes) {
-    bytes[16 + 2 * tile] = static_cast<uint8_t>(row_bytes);
-    bytes[48 + tile] = static_cast<uint8_t>(rows);
-  }
-  // k: elements of a sum; last_rows: 1 to 15, or 0 if there are none
-  TileConfig(int k, int last_rows) {
-    set(0, 16, 64);
-    set(1, 16, k);
-    set(2, k / 4, 64);
-    set(3, last_rows ? last_rows : 1, 64);
-    set(4, last_rows ? last_rows : 1, k);
+  explicit TileConfig(int rows) {
+    for (int tile = 0; tile < 8; ++tile) {
+      bytes[16 + 2 * tile] = 64;
+      bytes[48 + tile] = static_cast<uint8_t>(tile < 6 ? rows : 16);
+    }
   }
 };
 
-// sums[row][lane] of one block. Multiplying and storing take turns whatever the order, so there is
-// nothing to win from more tiles in flight.
-template <bool kLast>
-INGOT_INLINE void tile_sums(const uint8_t* x, size_t x_stride, const uint8_t* panel, int32_t (*sums)[16]) {
-  if constexpr (kLast) {
+template <class S>
+struct AmxBlock {
+  uint8_t low[4][16][64], high[4][16][64];  // 64 elements a tile: rows of 4 elements x 16 outputs
+  float d[16], dmin[16];
+  uint8_t mins[S::kMin ? 16 / S::kPairs : 1][64];
+};
+// The parts of it that finish_block() reads.
+template <class S>
+struct AmxSource {
+  using Tile = AmxBlock<S>;
+  static constexpr int kPairs = S::kPairs;
+  static constexpr bool kMin = S::kMin;
+  INGOT_INLINE Vec::F d(const Tile& b) { return Vec::load_f(b.d); }
+  INGOT_INLINE Vec::F dmin(const Tile& b) { return Vec::load_f(b.dmin); }
+  INGOT_INLINE Vec::U min_pair(const Tile& b, int p) { return Vec::load(b.mins[p]); }
+};
+
+// Group `at` of a block: four elements of 16 outputs, times their scales.
+template <class S>
+INGOT_INLINE void put_product(__m512i q, __m512i scale_pairs, int at, AmxBlock<S>& out) {
+  if constexpr (S::kOffset) q = _mm512_sub_epi8(q, _mm512_set1_epi8(32));
+  const __m512i even = _mm512_mullo_epi16(_mm512_srai_epi16(_mm512_slli_epi16(q, 8), 8), scale_pairs);
+  const __m512i odd = _mm512_mullo_epi16(_mm512_srai_epi16(q, 8), scale_pairs);
+  const __m512i low7 = _mm512_set1_epi16(0x7f), low8 = _mm512_set1_epi16(0xff);
+  Vec::store(out.low[0][at], _mm512_or_si512(_mm512_and_si512(even, low7),
+                                             _mm512_slli_epi16(_mm512_and_si512(odd, low7), 8)));
+  Vec::store(out.high[0][at], _mm512_or_si512(_mm512_and_si512(_mm512_srai_epi16(even, 7), low8),
+                                              _mm512_slli_epi16(_mm512_srai_epi16(odd, 7), 8)));
+}
+
+template <class S, int V>
+INGOT_INLINE void put_pair(const typename S::Tile& block, int j, __m512i scale_pairs, AmxBlock<S>& out) {
+  Vec::U even, odd;
+  S::template pair<V>(block, j, even, odd);
+  put_product<S>(even, scale_pairs, 2 * (j * S::kPairs + V), out);
+  put_product<S>(odd, scale_pairs, 2 * (j * S::kPairs + V) + 1, out);
+}
+
+template <class S>
+void expand_products(const typename S::Tile* blocks, int64_t count, AmxBlock<S>* out) {
+  for (int64_t b = 0; b < count; ++b) {
+    for (int j = 0; j < 32 / S::kPairs; ++j) {
+      const __m512i scale = S::scale(blocks[b], j);
+      const __m512i pairs = _mm512_or_si512(_mm512_and_si512(scale, _mm512_set1_epi32(0xffff)),
+                                            _mm512_slli_epi32(scale, 16));
+      put_pair<S, 0>(blocks[b], j, pairs, out[b]);
+      put_pair<S, 1>(blocks[b], j, pairs, out[b]);
+      if constexpr (S::kPairs == 4) {
+        put_pair<S, 2>(blocks[b], j, pairs, out[b]);
+        put_pair<S, 3>(blocks[b], j, pairs, out[b]);
+      }
+      if constexpr (S::kMin)
+        if (j % 2 == 0) Vec::store(out[b].mins[j / 2], S::min_pair(blocks[b], j / 2));
+    }
+    Vec::store_f(out[b].d, S::d(blocks[b]));
+    Vec::store_f(out[b].dmin, S::dmin(blocks[b]));
+  }
+}
+
+using Sums = int32_t[2][16][16];  // low and high parts of 16 rows x 16 outputs
+
+// The sums of one block.   x: its first element in row 0
+template <bool kOdd, class S>
+INGOT_INLINE void tile_sums(const uint8_t* x, size_t x_stride, const AmxBlock<S>& block, Sums& sums) {
+  if constexpr (kOdd) {
+    _tile_zero(2);
     _tile_zero(3);
-    _tile_loadd(4, x, x_stride);
-    _tile_loadd(2, panel, 64);
-    _tile_dpbssd(3, 4, 2);
-    _tile_stored(3, sums, 64);
+    for (int c = 0; c < 4; ++c) {
+      _tile_loadd(5, x + 64 * c, x_stride);
+      _tile_loadd(6, block.low[c], 64);
+      _tile_dpbssd(2, 5, 6);
+      _tile_loadd(7, block.high[c], 64);
+      _tile_dpbssd(3, 5, 7);
+    }
+    _tile_stored(2, sums[0], 64);
+    _tile_stored(3, sums[1], 64);
   } else {
     _tile_zero(0);
-    _tile_loadd(1, x, x_stride);
-    _tile_loadd(2, panel, 64);
-    _tile_dpbssd(0, 1, 2);
-    _tile_stored(0, sums, 64);
+    _tile_zero(1);
+    for (int c = 0; c < 4; ++c) {
+      _tile_loadd(4, x + 64 * c, x_stride);
+      _tile_loadd(6, block.low[c], 64);
+      _tile_dpbssd(0, 4, 6);
+      _tile_loadd(7, block.high[c], 64);
+      _tile_dpbssd(1, 4, 7);
+    }
+    _tile_stored(0, sums[0], 64);
+    _tile_stored(1, sums[1], 64);
   }
 }
 
-INGOT_INLINE Vec::F sums_to_float(const int32_t* sums) { return Vec::to_float(_mm512_load_si512(sums)); }
-
-// Runs body(row, rows) over groups of 16 rows and the rest, with the tiles configured.
-template <class Body>
-INGOT_INLINE void for_tile_rows(int64_t row, int64_t row_end, Body body) {
-  for (; row + 16 <= row_end; row += 16) body(row, 16);
-  if (row < row_end) body(row, static_cast<int>(row_end - row));
-}
-
-// s[r] += the scaled sums of one sub-block.
-template <int kRows>
-INGOT_INLINE void add_sub_block(const int32_t (*sums)[16], const float* scales, int rows, Vec::F* s) {
-  const Vec::F scale = Vec::load_f(scales);
-#pragma GCC unroll 16
-  for (int r = 0; r < (kRows ? kRows : rows); ++r) s[r] = Vec::fma(sums_to_float(sums[r]), scale, s[r]);
-}
-
-// One block for 16 rows (kLast: for `rows` < 16).   x: row 0; b: the block's index
+// One stretch of K, blocks [begin, end), for 16 rows (kLast: for `rows` < 16) and one tile of outputs.
 template <class S, bool kLast>
-INGOT_INLINE void sub_blocks_amx(const PanelBlock<S>& block, const uint8_t* x, size_t x_stride, int64_t b, int rows,
-                                 Vec::F* s) {
-  static_assert(!S::kOffset, "bytes below 64 are signed as they are");
-  constexpr int kRows = kLast ? 0 : 16, kSubs = 32 / S::kPairs, kElements = 8 * S::kPairs;
-  alignas(64) int32_t sums[4][16][16];
-  for (int j = 0; j < kSubs; ++j) {
-    tile_sums<kLast>(x + 256 * b + kElements * j, x_stride, block.quants[S::kPairs * j][0], sums[j & 3]);
-    add_sub_block<kRows>(sums[j & 3], block.scales[j], rows, s);
-  }
-}
-
-template <class S, bool kLast>
-void stretch_amx(const Job& job, const PanelBlock<S>* panel, int64_t row, int rows, int64_t tile, int64_t begin,
-                 int64_t end) {
+[[gnu::noinline]] void stretch_amx(const Job& job, const AmxBlock<S>* panel, int64_t row, int rows, int64_t tile,
+                                   int64_t begin, int64_t end) {
   const Act256 act(job.k);
   const uint8_t* x = job.x + row * job.x_stride;
-  if (!kLast) rows = 16;
-  alignas(64) float accs[16][16];  // too many for registers beside s
-#pragma GCC unroll 16
-  for (int r = 0; r < (kLast ? rows : 16); ++r)
+  const int64_t count = end - begin;
+  alignas(64) Sums sums[2];
+  alignas(64) float accs[16][16];
+  const int used = kLast ? rows : 16;
+  for (int r = 0; r < used; ++r)
     Vec::store_f(accs[r], begin == 0 ? Vec::zero() : load_acc(job, row + r, tile));
-  for (int64_t b = begin; b < end; ++b) {
-    const PanelBlock<S>& block = panel[b - begin];
-    Vec::F s[16];
+  for (int64_t i = 0; i <= count; ++i) {
+    if (i < count) {
+      if (i % 2)
+        tile_sums<true>(x + 256 * (begin + i), job.x_stride, panel[i], sums[1]);
+      else
+        tile_sums<false>(x + 256 * (begin + i), job.x_stride, panel[i], sums[0]);
+    }
+    if (i == 0) continue;
+    const AmxBlock<S>& block = panel[i - 1];
+    const Sums& of_block = sums[(i - 1) % 2];
 #pragma GCC unroll 16
-    for (int r = 0; r < (kLast ? rows : 16); ++r) s[r] = Vec::zero();
-    sub_blocks_amx<S, kLast>(block, x, job.x_stride, b, rows, s);
-    const Vec::F dw = Vec::load_f(block.d);
-#pragma GCC unroll 16
-    for (int r = 0; r < (kLast ? rows : 16); ++r) {
-      const float* d = reinterpret_cast<const float*>(x + r * job.x_stride + act.d_at) + b;
-      Vec::F acc[1][1] = {{Vec::fma(s[r], Vec::mul(dw, Vec::bcast(d)), Vec::load_f(accs[r]))}};
-      if constexpr (S::kMin) {
-        const PanelBlock<S>* blocks[1] = {&block};
-        subtract_minima<PanelSource<S>, 1, 1>(blocks, x + r * job.x_stride, job.x_stride, act, b, acc);
-      }
-      Vec::store_f(accs[r], acc[0][0]);
+    for (int r = 0; r < used; ++r) {
+      const Vec::I s[1] = {_mm512_add_epi32(_mm512_slli_epi32(Vec::load_i(of_block[1][r]), 7), Vec::load_i(of_block[0][r]))};
+      Vec::F acc[1] = {Vec::load_f(accs[r])};
+      finish_block<AmxSource<S>, 1>(block, x + r * job.x_stride, job.x_stride, act, begin + i - 1, s, acc);
+      Vec::store_f(accs[r], acc[0]);
     }
   }
-#pragma GCC unroll 16
-  for (int r = 0; r < (kLast ? rows : 16); ++r) {
+  for (int r = 0; r < used; ++r) {
     if (end < job.k / 256)
       store_acc(job, row + r, tile, Vec::load_f(accs[r]));
     else
@@ -123,20 +161,21 @@ template <class S>
 void run_amx(const Job& job) {
   if (job.row_end - job.row_begin < kAmxMinRows) return run_block256<S>(job);
   for_panels(job, [](const Job& j, int64_t row_begin, int64_t row_end, int64_t tile, int tiles) {
-    constexpr int64_t kBlocks = 4;
-    alignas(64) PanelBlock<S> panel[kBlocks];
-    const TileConfig config(8 * S::kPairs, static_cast<int>((row_end - row_begin) % 16));
-    _tile_loadconfig(config.bytes);
+    constexpr int64_t kBlocks = 3;  // these and 16 rows of x stay in the L1 cache
+    alignas(64) AmxBlock<S> panel[kBlocks];
+    const int64_t full_end = row_end - (row_end - row_begin) % 16;
+    const int last_rows = static_cast<int>(row_end - full_end);
+    const TileConfig config(16), last_config(last_rows);
     for (int64_t t = tile; t < tile + tiles; ++t)
       for (int64_t begin = 0; begin < j.k / 256; begin += kBlocks) {
         const int64_t end = begin + kBlocks < j.k / 256 ? begin + kBlocks : j.k / 256;
-        expand<S>(tile_at<S>(j, t) + begin, end - begin, panel);
-        for_tile_rows(row_begin, row_end, [&](int64_t row, int rows) {
-          if (rows == 16)
-            stretch_amx<S, false>(j, panel, row, rows, t, begin, end);
-          else
-            stretch_amx<S, true>(j, panel, row, rows, t, begin, end);
-        });
+        expand_products<S>(tile_at<S>(j, t) + begin, end - begin, panel);
+        asm volatile("" ::: "memory");  // the tile intrinsics do not say that they read it
+        _tile_loadconfig(config.bytes);
+        for (int64_t row = row_begin; row < full_end; row += 16) stretch_amx<S, false>(j, panel, row, 16, t, begin, end);
+        if (!last_rows) continue;
+        _tile_loadconfig(last_config.bytes);
+        stretch_amx<S, true>(j, panel, full_end, last_rows, t, begin, end);
       }
     _tile_release();
   });
@@ -144,7 +183,10 @@ void run_amx(const Job& job) {
 
 }  // namespace
 
+void q2_k_amx(const Job& job) { run_amx<SourceQ2_K>(job); }
+void q3_k_amx(const Job& job) { run_amx<SourceQ3_K>(job); }
 void q4_k_amx(const Job& job) { run_amx<SourceQ4_K>(job); }
 void q5_k_amx(const Job& job) { run_amx<SourceQ5_K>(job); }
+void q6_k_amx(const Job& job) { run_amx<SourceQ6_K>(job); }
 
 }  // namespace ingot::mm
