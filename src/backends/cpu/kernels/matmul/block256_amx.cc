@@ -52,8 +52,8 @@ INGOT_INLINE void put_product(__m512i q, __m512i scale_pairs, int at, AmxBlock<S
   const __m512i even = _mm512_mullo_epi16(_mm512_srai_epi16(_mm512_slli_epi16(q, 8), 8), scale_pairs);
   const __m512i odd = _mm512_mullo_epi16(_mm512_srai_epi16(q, 8), scale_pairs);
   const __m512i low7 = _mm512_set1_epi16(0x7f), low8 = _mm512_set1_epi16(0xff);
-  Vec::store(out.low[0][at], _mm512_or_si512(_mm512_and_si512(even, low7),
-                                             _mm512_slli_epi16(_mm512_and_si512(odd, low7), 8)));
+  Vec::store(out.low[0][at],
+             _mm512_or_si512(_mm512_and_si512(even, low7), _mm512_slli_epi16(_mm512_and_si512(odd, low7), 8)));
   Vec::store(out.high[0][at], _mm512_or_si512(_mm512_and_si512(_mm512_srai_epi16(even, 7), low8),
                                               _mm512_slli_epi16(_mm512_srai_epi16(odd, 7), 8)));
 }
@@ -71,8 +71,8 @@ void expand_products(const typename S::Tile* blocks, int64_t count, AmxBlock<S>*
   for (int64_t b = 0; b < count; ++b) {
     for (int j = 0; j < 32 / S::kPairs; ++j) {
       const __m512i scale = S::scale(blocks[b], j);
-      const __m512i pairs = _mm512_or_si512(_mm512_and_si512(scale, _mm512_set1_epi32(0xffff)),
-                                            _mm512_slli_epi32(scale, 16));
+      const __m512i pairs =
+          _mm512_or_si512(_mm512_and_si512(scale, _mm512_set1_epi32(0xffff)), _mm512_slli_epi32(scale, 16));
       put_pair<S, 0>(blocks[b], j, pairs, out[b]);
       put_pair<S, 1>(blocks[b], j, pairs, out[b]);
       if constexpr (S::kPairs == 4) {
@@ -129,8 +129,7 @@ template <class S, bool kLast>
   alignas(64) Sums sums[2];
   alignas(64) float accs[16][16];
   const int used = kLast ? rows : 16;
-  for (int r = 0; r < used; ++r)
-    Vec::store_f(accs[r], begin == 0 ? Vec::zero() : load_acc(job, row + r, tile));
+  for (int r = 0; r < used; ++r) Vec::store_f(accs[r], begin == 0 ? Vec::zero() : load_acc(job, row + r, tile));
   for (int64_t i = 0; i <= count; ++i) {
     if (i < count) {
       if (i % 2)
@@ -143,7 +142,8 @@ template <class S, bool kLast>
     const Sums& of_block = sums[(i - 1) % 2];
 #pragma GCC unroll 16
     for (int r = 0; r < used; ++r) {
-      const Vec::I s[1] = {_mm512_add_epi32(_mm512_slli_epi32(Vec::load_i(of_block[1][r]), 7), Vec::load_i(of_block[0][r]))};
+      const Vec::I s[1] = {
+          _mm512_add_epi32(_mm512_slli_epi32(Vec::load_i(of_block[1][r]), 7), Vec::load_i(of_block[0][r]))};
       Vec::F acc[1] = {Vec::load_f(accs[r])};
       finish_block<AmxSource<S>, 1>(block, x + r * job.x_stride, job.x_stride, act, begin + i - 1, s, acc);
       Vec::store_f(accs[r], acc[0]);
@@ -172,7 +172,8 @@ void run_amx(const Job& job) {
         expand_products<S>(tile_at<S>(j, t) + begin, end - begin, panel);
         asm volatile("" ::: "memory");  // the tile intrinsics do not say that they read it
         _tile_loadconfig(config.bytes);
-        for (int64_t row = row_begin; row < full_end; row += 16) stretch_amx<S, false>(j, panel, row, 16, t, begin, end);
+        for (int64_t row = row_begin; row < full_end; row += 16)
+          stretch_amx<S, false>(j, panel, row, 16, t, begin, end);
         if (!last_rows) continue;
         _tile_loadconfig(last_config.bytes);
         stretch_amx<S, true>(j, panel, full_end, last_rows, t, begin, end);

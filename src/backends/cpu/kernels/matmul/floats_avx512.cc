@@ -11,5 +11,5 @@ void f32_avx512(const Job& job) { run_float<SourceF32>(job); }
 void f16_avx512(const Job& job) { run_float<SourceF16>(job); }
 void bf16_avx512(const Job& job) { run_float<SourceBF16>(job); }
 void decode_avx512(const Job& job) { run_with_panels<Decoded>(job); }
-Quantizers quantizers_avx512() { return {quantize_block32, quantize_block256}; }
+Quantizers quantizers_avx512() { return {round_to_bf16, quantize_block32, quantize_block256}; }
 }  // namespace ingot::mm

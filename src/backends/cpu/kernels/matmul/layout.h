@@ -109,7 +109,7 @@ using RunFn = void (*)(const Job&);
 using QuantizeFn = void (*)(const float* x, int64_t k, uint8_t* out);  // one row
 
 struct Quantizers {
-  QuantizeFn block32, block256;
+  QuantizeFn bf16, block32, block256;
 };
 
 // Every kernel of kernels.def: void q4_0_avx512(const Job&); ...

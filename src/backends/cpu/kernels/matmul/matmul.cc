@@ -7,7 +7,6 @@
 #include "backends/cpu/kernels/matmul/layout.h"
 #include "base/thread_pool.h"
 #include "tensor/block_formats.h"
-#include "tensor/half.h"
 
 namespace ingot {
 namespace {
@@ -40,12 +39,6 @@ mm::Quantizers find_quantizers(Isa isa) {
 }
 
 void copy_row(const float* x, int64_t k, uint8_t* out) { std::memcpy(out, x, static_cast<size_t>(k) * 4); }
-
-void round_row(const float* x, int64_t k, uint8_t* out) {
-  uint16_t* to = reinterpret_cast<uint16_t*>(out);
-  for (int64_t i = 0; i < k; ++i) to[i] = float_to_bf16(x[i]);
-  if (k % 2) to[k] = 0;
-}
 
 // Threads over tiles; halves of the threads over rows too, while tiles divide unevenly and rows abound.
 struct Split {
@@ -84,7 +77,7 @@ PackedWeights describe_weights(DType type, int64_t n, int64_t k, Isa isa, const 
 size_t quantized_row_bytes(ActFormat format, int64_t k) {
   switch (format) {
     case ActFormat::kF32: return static_cast<size_t>(k) * 4;
-    case ActFormat::kBf16: return static_cast<size_t>(k + k % 2) * 2;
+    case ActFormat::kBf16: return mm::align64(static_cast<size_t>(k) * 2);
     case ActFormat::kQ8Block32: return mm::Act32(k).bytes;
     case ActFormat::kQ8Block256: return mm::Act256(k).bytes;
   }
@@ -95,7 +88,7 @@ void quantize_rows(ActFormat format, const float* x, int64_t ldx, int64_t rows, 
                    int num_threads) {
   const mm::Quantizers quantizers = find_quantizers(current_isa());
   const mm::QuantizeFn row = format == ActFormat::kF32         ? copy_row
-                             : format == ActFormat::kBf16      ? round_row
+                             : format == ActFormat::kBf16      ? quantizers.bf16
                              : format == ActFormat::kQ8Block32 ? quantizers.block32
                                                                : quantizers.block256;
   const size_t bytes = quantized_row_bytes(format, k);

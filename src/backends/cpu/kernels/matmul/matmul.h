@@ -21,7 +21,7 @@ namespace ingot {
 // What the rows of x become before they are multiplied.
 enum class ActFormat : uint8_t {
   kF32,         // as they are; contiguous rows of x may be handed to matmul() without quantize_rows()
-  kBf16,        // rounded to bf16, in pairs
+  kBf16,        // rounded to bf16 (nearest, ties to even), zeros up to a multiple of 32
   kQ8Block32,   // int8, a scale per 32 elements: amax / 127 rounded to binary16
   kQ8Block256,  // int8, a float32 scale per 256 elements: -(element of largest magnitude) / 127
 };
