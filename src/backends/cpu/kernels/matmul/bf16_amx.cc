@@ -1,4 +1,5 @@
-// BF16 weights on AMX tiles, for any number of rows: packed weights are B tiles as they lie in memory.
+// BF16 weights on AMX tiles: packed weights are B tiles as they lie in memory. Up to kVectorRows rows go through
+// AVX-512, which reads memory ahead more easily and imitates the instruction to the bit.
 //
 // For each 32 elements of K the instruction adds up the even and the odd products in two float32 chains, adds
 // the two and adds that to the sum (subnormals count as zero). A row of the result depends on nothing else,
@@ -123,9 +124,7 @@ void run_tiles(const Job& job, int64_t row_begin, int64_t row_end, int64_t tile)
   }
 }
 
-}  // namespace
-
-void bf16_amx(const Job& job) {
+void run_tile_rows(const Job& job) {
   for_panels(job, [](const Job& j, int64_t row_begin, int64_t row_end, int64_t tile, int tiles) {
     if (tiles == 2)
       run_tiles<2>(j, row_begin, row_end, tile);
@@ -133,6 +132,83 @@ void bf16_amx(const Job& job) {
       run_tiles<1>(j, row_begin, row_end, tile);
   });
   _tile_release();
+}
+
+constexpr int64_t kVectorRows = 4;
+
+struct Weights {
+  const uint8_t* at;
+};
+
+// What the tiles compute, for R rows and NT tiles of outputs over all of K.
+template <class S, int R>
+struct Imitation {
+  template <int NT>
+  [[gnu::noinline]] static void run(const Job& job, const S (&w)[NT], int64_t row, int64_t tile, int64_t, int64_t) {
+    const uint8_t* x = job.x + row * job.x_stride;
+    const int64_t pairs = (job.k + 1) / 2;
+    Vec::F acc[NT][R];
+    for (int t = 0; t < NT; ++t)
+      for (int r = 0; r < R; ++r) acc[t][r] = Vec::zero();
+    for (int64_t begin = 0; begin < pairs; begin += 16) {
+      Vec::F even[NT][R], odd[NT][R];
+      for (int t = 0; t < NT; ++t)
+        for (int r = 0; r < R; ++r) even[t][r] = odd[t][r] = Vec::zero();
+      for (int64_t p = begin; p < begin + 16; ++p) {
+        Vec::F w0[NT], w1[NT];
+        for (int t = 0; t < NT; ++t) {
+          prefetch_ahead(w[t].at + 64 * p, 64);
+          w0[t] = w1[t] = Vec::zero();
+          if (p < pairs) Vec::load_bf16_pairs(w[t].at + 64 * p, w0[t], w1[t]);
+        }
+        for (int r = 0; r < R; ++r) {
+          const uint8_t* pair = x + r * job.x_stride + 4 * p;
+          const Vec::F x0 = bcast_bf16(pair), x1 = bcast_bf16(pair + 2);
+          for (int t = 0; t < NT; ++t) {
+            even[t][r] = Vec::fma(w0[t], x0, even[t][r]);
+            odd[t][r] = Vec::fma(w1[t], x1, odd[t][r]);
+          }
+        }
+      }
+      for (int t = 0; t < NT; ++t)
+        for (int r = 0; r < R; ++r) acc[t][r] = Vec::add(acc[t][r], Vec::add(even[t][r], odd[t][r]));
+    }
+    for (int t = 0; t < NT; ++t)
+      for (int r = 0; r < R; ++r) store_result(job, row + r, tile + t, 1, acc[t][r]);
+  }
+  INGOT_INLINE Vec::F bcast_bf16(const uint8_t* p) {
+    uint16_t v;
+    __builtin_memcpy(&v, p, 2);
+    return _mm512_castsi512_ps(_mm512_set1_epi32(static_cast<int>(static_cast<uint32_t>(v) << 16)));
+  }
+};
+
+template <int kMax, int NT>
+void run_vectors(const Job& job, int64_t& tile) {
+  for (; tile + NT <= job.tile_end; tile += NT) {
+    Weights w[NT];
+    for (int t = 0; t < NT; ++t) w[t].at = job.w + (tile + t) * job.tile_bytes;
+    for_row_groups<Weights, Imitation, kMax, NT>(job, w, job.row_begin, job.row_end, tile, 0, job.k);
+  }
+}
+
+void run_few_rows(const Job& job) {
+  int64_t tile = job.tile_begin;
+  if (job.row_end - job.row_begin == 1) run_vectors<1, 4>(job, tile);
+  run_vectors<kVectorRows, 2>(job, tile);
+  run_vectors<kVectorRows, 1>(job, tile);
+}
+
+}  // namespace
+
+void bf16_amx(const Job& job) {
+  const unsigned mode = _mm_getcsr();
+  _mm_setcsr(mode | 0x8040);  // subnormals are zero, in the vectors' part as in the tiles'
+  if (job.row_end - job.row_begin <= kVectorRows)
+    run_few_rows(job);
+  else
+    run_tile_rows(job);
+  _mm_setcsr(mode);
 }
 
 }  // namespace ingot::mm

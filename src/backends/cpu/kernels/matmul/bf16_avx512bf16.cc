@@ -17,7 +17,8 @@ INGOT_INLINE __m512bh as_bf16(__m512i v) { return reinterpret_cast<__m512bh>(v);
 template <class S, int R>
 struct StretchBf16 {
   template <int NT>
-  [[gnu::noinline]] static void run(const Job& job, const S (&sources)[NT], int64_t row, int64_t tile, int64_t, int64_t) {
+  [[gnu::noinline]] static void run(const Job& job, const S (&sources)[NT], int64_t row, int64_t tile, int64_t,
+                                    int64_t) {
     const uint8_t* x = job.x + row * job.x_stride;
     Vec::F acc[NT][R];
     for (int t = 0; t < NT; ++t)

@@ -48,7 +48,7 @@ struct AmxSource {
 // Group `at` of a block: four elements of 16 outputs, times their scales.
 template <class S>
 INGOT_INLINE void put_product(__m512i q, __m512i scale_pairs, int at, AmxBlock<S>& out) {
-  if constexpr (S::kOffset) q = _mm512_sub_epi8(q, _mm512_set1_epi8(32));
+  if constexpr (S::kOffset != 0) q = _mm512_sub_epi8(q, _mm512_set1_epi8(static_cast<char>(S::kOffset)));
   const __m512i even = _mm512_mullo_epi16(_mm512_srai_epi16(_mm512_slli_epi16(q, 8), 8), scale_pairs);
   const __m512i odd = _mm512_mullo_epi16(_mm512_srai_epi16(q, 8), scale_pairs);
   const __m512i low7 = _mm512_set1_epi16(0x7f), low8 = _mm512_set1_epi16(0xff);
@@ -189,5 +189,11 @@ void q3_k_amx(const Job& job) { run_amx<SourceQ3_K>(job); }
 void q4_k_amx(const Job& job) { run_amx<SourceQ4_K>(job); }
 void q5_k_amx(const Job& job) { run_amx<SourceQ5_K>(job); }
 void q6_k_amx(const Job& job) { run_amx<SourceQ6_K>(job); }
+void codes_iq4_amx(const Job& job) { run_amx<SourceCodes<kTableIQ4>>(job); }
+void codes_iq2_amx(const Job& job) { run_amx<SourceCodes<kTableIQ2>>(job); }
+void codes_iq3_xxs_amx(const Job& job) { run_amx<SourceCodes<kTableIQ3_XXS>>(job); }
+void codes_iq3_s_amx(const Job& job) { run_amx<SourceCodes<kTableIQ3_S>>(job); }
+void codes_iq1_amx(const Job& job) { run_amx<SourceCodes<kTableIQ1>>(job); }
+void codes_ternary_amx(const Job& job) { run_amx<SourceCodes<kTableTernary>>(job); }
 
 }  // namespace ingot::mm

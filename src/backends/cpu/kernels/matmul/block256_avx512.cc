@@ -11,4 +11,10 @@ void q3_k_avx512(const Job& job) { run_block256<SourceQ3_K>(job); }
 void q4_k_avx512(const Job& job) { run_block256<SourceQ4_K>(job); }
 void q5_k_avx512(const Job& job) { run_block256<SourceQ5_K>(job); }
 void q6_k_avx512(const Job& job) { run_block256<SourceQ6_K>(job); }
+void codes_iq4_avx512(const Job& job) { run_block256<SourceCodes<kTableIQ4>>(job); }
+void codes_iq2_avx512(const Job& job) { run_block256<SourceCodes<kTableIQ2>>(job); }
+void codes_iq3_xxs_avx512(const Job& job) { run_block256<SourceCodes<kTableIQ3_XXS>>(job); }
+void codes_iq3_s_avx512(const Job& job) { run_block256<SourceCodes<kTableIQ3_S>>(job); }
+void codes_iq1_avx512(const Job& job) { run_block256<SourceCodes<kTableIQ1>>(job); }
+void codes_ternary_avx512(const Job& job) { run_block256<SourceCodes<kTableTernary>>(job); }
 }  // namespace ingot::mm

@@ -11,4 +11,10 @@ void q3_k_baseline(const Job& job) { run_block256<SourceQ3_K>(job); }
 void q4_k_baseline(const Job& job) { run_block256<SourceQ4_K>(job); }
 void q5_k_baseline(const Job& job) { run_block256<SourceQ5_K>(job); }
 void q6_k_baseline(const Job& job) { run_block256<SourceQ6_K>(job); }
+void codes_iq4_baseline(const Job& job) { run_block256<SourceCodes<kTableIQ4>>(job); }
+void codes_iq2_baseline(const Job& job) { run_block256<SourceCodes<kTableIQ2>>(job); }
+void codes_iq3_xxs_baseline(const Job& job) { run_block256<SourceCodes<kTableIQ3_XXS>>(job); }
+void codes_iq3_s_baseline(const Job& job) { run_block256<SourceCodes<kTableIQ3_S>>(job); }
+void codes_iq1_baseline(const Job& job) { run_block256<SourceCodes<kTableIQ1>>(job); }
+void codes_ternary_baseline(const Job& job) { run_block256<SourceCodes<kTableTernary>>(job); }
 }  // namespace ingot::mm

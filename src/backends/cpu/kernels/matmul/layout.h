@@ -63,8 +63,33 @@ struct TileQ3_K {
   uint8_t quants[16][64];
   uint8_t high[8][64];  // low nibble: sub-block 2p, one bit a group; high: 2p+1
 };
-static_assert(sizeof(TileQ4_K) % 64 == 0 && sizeof(TileQ5_K) % 64 == 0 && sizeof(TileQ6_K) % 64 == 0 &&
-              sizeof(TileQ2_K) % 64 == 0 && sizeof(TileQ3_K) % 64 == 0);
+// The IQ and ternary types: nibbles that index a table below.
+struct TileCodes {
+  float d[16];
+  int8_t scales[16][16];
+  uint8_t quants[16][2][64];
+};
+static_assert(sizeof(TileCodes) % 64 == 0 && sizeof(TileQ4_K) % 64 == 0 && sizeof(TileQ5_K) % 64 == 0 &&
+              sizeof(TileQ6_K) % 64 == 0 && sizeof(TileQ2_K) % 64 == 0 && sizeof(TileQ3_K) % 64 == 0);
+
+// Packs one block of 256 into a row of a tile that was zero there.
+void put_codes(DType type, const uint8_t* block, int row, TileCodes& tile);
+
+// 4-bit codebooks, each value + 128; past the last value a table repeats 128.
+alignas(16) static constexpr uint8_t kTableIQ4[16] = {1,   24,  45,  63,  79,  93,  106, 118,
+                                                      129, 141, 153, 166, 181, 197, 217, 241};
+alignas(16) static constexpr uint8_t kTableMXFP4[16] = {128, 129, 130, 131, 132, 134, 136, 140,
+                                                        128, 127, 126, 125, 124, 122, 120, 116};
+alignas(16) static constexpr uint8_t kTableIQ2[16] = {85,  103, 120, 136, 153, 171, 128, 128,
+                                                      128, 128, 128, 128, 128, 128, 128, 128};
+alignas(16) static constexpr uint8_t kTableIQ3_XXS[16] = {66,  76,  84,  92,  100, 108, 116, 124,
+                                                          132, 140, 148, 156, 164, 172, 180, 190};
+alignas(16) static constexpr uint8_t kTableIQ3_S[16] = {113, 115, 117, 119, 121, 123, 125, 127,
+                                                        129, 131, 133, 135, 137, 139, 141, 143};
+alignas(16) static constexpr uint8_t kTableIQ1[16] = {119, 121, 127, 129, 135, 137, 128, 128,
+                                                      128, 128, 128, 128, 128, 128, 128, 128};
+alignas(16) static constexpr uint8_t kTableTernary[16] = {127, 128, 129, 130, 128, 128, 128, 128,
+                                                          128, 128, 128, 128, 128, 128, 128, 128};
 
 // --- activations: a row is int8[k], then the arrays below
 struct Act32 {  // per block of 32

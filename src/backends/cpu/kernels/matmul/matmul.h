@@ -45,7 +45,8 @@ bool matmul_supports(DType type, int64_t k);
 // True if it has a kernel of its own on this ISA; the others decode to float32 while multiplying.
 bool matmul_is_native(DType type, Isa isa);
 
-// Bytes of the packed form: those of the source, with n rounded up to whole tiles, and at most 7 % more.
+// Bytes of the packed form: those of the source, with n rounded up to whole tiles, and at most 7 % more; but 4.6
+// bits an element for the IQ types with blocks of 256 and the ternary types, whose kernels share one form.
 size_t packed_bytes(DType type, int64_t n, int64_t k, Isa isa);
 // Sets out's fields for memory at `data` (packed_bytes() bytes, aligned); packs nothing.
 PackedWeights describe_weights(DType type, int64_t n, int64_t k, Isa isa, const std::byte* data);

@@ -98,7 +98,7 @@ bool register_all() {
 #define MATMUL_KERNEL(dtype, name, act, isa, suffix) kernels.push_back({DType::dtype, Isa::isa});
 #include "backends/cpu/kernels/matmul/kernels.def"
 #undef MATMUL_KERNEL
-  kernels.push_back({DType::kIQ2_XS, detected_isa()});  // decode-then-multiply
+  kernels.push_back({DType::kNVFP4, detected_isa()});  // decode-then-multiply
   for (const auto& [type, isa] : kernels)
     for (Shape shape : {Shape{262144, 640}, Shape{2048, 2048}, Shape{5632, 2048}}) {
       if (isa > detected_isa() || !matmul_supports(type, shape.k)) continue;

@@ -191,6 +191,14 @@ void pack_tile256(const uint8_t* src, size_t row_bytes, int rows, int64_t k, uin
       put(reinterpret_cast<const Block*>(src + r * row_bytes)[b], r, reinterpret_cast<Tile*>(dst)[b]);
 }
 
+template <DType T>
+void pack_tile_codes(const uint8_t* src, size_t row_bytes, int rows, int64_t k, uint8_t* dst) {
+  TileCodes* tiles = reinterpret_cast<TileCodes*>(dst);
+  std::memset(dst, 0, static_cast<size_t>(k / 256) * sizeof(TileCodes));
+  for (int64_t b = 0; b < k / 256; ++b)
+    for (int r = 0; r < rows; ++r) put_codes(T, src + r * row_bytes + dtype_bytes(T, 256) * b, r, tiles[b]);
+}
+
 // --- floats and the rest
 template <int kBytes, int kStep>
 void pack_tile_plain(const uint8_t* src, size_t row_bytes, int rows, int64_t k, uint8_t* dst) {
@@ -225,6 +233,16 @@ TileFormat tile_format(DType type, int64_t k) {
     case DType::kQ4_K: return {pack_tile256<BlockQ4_K, TileQ4_K>, blocks * sizeof(TileQ4_K)};
     case DType::kQ5_K: return {pack_tile256<BlockQ5_K, TileQ5_K>, blocks * sizeof(TileQ5_K)};
     case DType::kQ6_K: return {pack_tile256<BlockQ6_K, TileQ6_K>, blocks * sizeof(TileQ6_K)};
+    case DType::kIQ4_XS: return {pack_tile_codes<DType::kIQ4_XS>, blocks * sizeof(TileCodes)};
+    case DType::kIQ2_XXS: return {pack_tile_codes<DType::kIQ2_XXS>, blocks * sizeof(TileCodes)};
+    case DType::kIQ2_XS: return {pack_tile_codes<DType::kIQ2_XS>, blocks * sizeof(TileCodes)};
+    case DType::kIQ2_S: return {pack_tile_codes<DType::kIQ2_S>, blocks * sizeof(TileCodes)};
+    case DType::kIQ3_XXS: return {pack_tile_codes<DType::kIQ3_XXS>, blocks * sizeof(TileCodes)};
+    case DType::kIQ3_S: return {pack_tile_codes<DType::kIQ3_S>, blocks * sizeof(TileCodes)};
+    case DType::kIQ1_S: return {pack_tile_codes<DType::kIQ1_S>, blocks * sizeof(TileCodes)};
+    case DType::kIQ1_M: return {pack_tile_codes<DType::kIQ1_M>, blocks * sizeof(TileCodes)};
+    case DType::kTQ1_0: return {pack_tile_codes<DType::kTQ1_0>, blocks * sizeof(TileCodes)};
+    case DType::kTQ2_0: return {pack_tile_codes<DType::kTQ2_0>, blocks * sizeof(TileCodes)};
     case DType::kF32: return {pack_tile_plain<4, 1>, static_cast<size_t>(k) * 64};
     case DType::kF16: return {pack_tile_plain<2, 1>, static_cast<size_t>(k) * 32};
     case DType::kBF16: return {pack_tile_plain<2, 2>, static_cast<size_t>(k + k % 2) * 32};
