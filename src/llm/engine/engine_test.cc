@@ -4,10 +4,15 @@
 #include <cmath>
 #include <thread>
 
+#include "backends/cpu/cpu.h"
+#include "backends/ref/ref.h"
 #include "llm/engine/test_engine.h"
 #include "llm/sampling/logprobs.h"
 
 namespace ingot::llm {
+
+std::vector<const Backend*> test_backends() { return {&cpu_backend(), &ref_backend()}; }
+
 namespace {
 
 using std::chrono::hours;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <unordered_set>
 
 #include "base/limits.h"
 
@@ -150,7 +151,10 @@ class LeftCalls {
     for (bool changed = true; changed;) {
       changed = false;
       for (size_t r = 0; r < a.starts.size(); ++r)
-        if (!empty_[r] && scan(static_cast<int32_t>(r), nullptr)) changed = empty_[r] = true;
+        if (!empty_[r] && scan(static_cast<int32_t>(r), nullptr)) {
+          empty_[r] = true;
+          changed = true;
+        }
     }
   }
 
@@ -165,12 +169,11 @@ class LeftCalls {
   bool scan(int32_t rule, std::vector<int32_t>* called) const {
     bool ends = false;
     std::vector<int32_t> todo{a_.starts[static_cast<size_t>(rule)]};
-    std::vector<bool> seen(a_.states.size());
+    std::unordered_set<int32_t> seen;
     while (!todo.empty()) {
       const int32_t s = todo.back();
       todo.pop_back();
-      if (seen[static_cast<size_t>(s)]) continue;
-      seen[static_cast<size_t>(s)] = true;
+      if (!seen.insert(s).second) continue;
       const AutomatonState& state = a_.states[static_cast<size_t>(s)];
       ends |= state.final;
       todo.insert(todo.end(), state.jumps.begin(), state.jumps.end());

@@ -1,6 +1,7 @@
 #include "text/grammar/pushdown.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/limits.h"
 
