@@ -56,11 +56,11 @@ inline constexpr int64_t kBatchTokensMax = 1 << 20;
 inline constexpr int64_t kSequencesMax = 1 << 16;
 
 // grammars
-inline constexpr size_t kGrammarBytesMax = 1u << 20;     // of the text that describes one
+inline constexpr size_t kGrammarBytesMax = 1u << 20;  // of the text that describes one
 inline constexpr size_t kGrammarStatesMax = 200'000;
-inline constexpr size_t kGrammarSetsMax = 50'000;        // places in a text that are remembered
+inline constexpr size_t kGrammarSetsMax = 50'000;  // places in a text that are remembered
 inline constexpr size_t kGrammarMasksMax = 1024;
-inline constexpr int kGrammarDepthMax = 256;             // of its nesting, and of the text's
+inline constexpr int kGrammarDepthMax = 256;  // of its nesting, and of the text's
 inline constexpr int64_t kGrammarRepeatMax = 100'000;
 
 // hub

@@ -40,7 +40,8 @@ Expr digit_range(char low, char high) {
 
 // Digit strings of equal length from `low` to `high`.
 Expr same_length(std::string_view low, std::string_view high) {
-  if (low.empty()) return literal("");
+  if (low.find_first_not_of('0') == low.npos && high.find_first_not_of('9') == high.npos)
+    return digits(static_cast<int64_t>(low.size()), static_cast<int64_t>(low.size()));
   const auto rest = static_cast<int64_t>(low.size()) - 1;
   if (low[0] == high[0]) return sequence({literal(std::string(1, low[0])), same_length(low.substr(1), high.substr(1))});
   const std::string nines(low.size() - 1, '9'), zeros(low.size() - 1, '0');

@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/limits.h"
 #include "text/grammar/pushdown.h"
 #include "text/tokenizer.h"
 
@@ -53,6 +54,15 @@ class TokenGrammar {
   std::shared_ptr<const Mask> mask(int32_t set);
   // The set after the token, or Pushdown::kDead. An end-of-generation token leaves it as it is.
   int32_t accept(int32_t set, int32_t token);
+  int32_t step(int32_t set, char byte) {
+    std::lock_guard lock(mutex_);
+    return pushdown_.step(set, static_cast<uint8_t>(byte));
+  }
+  // So many places were reached that new ones may soon be refused: make a new one of the same grammar.
+  bool worn_out() {
+    std::lock_guard lock(mutex_);
+    return pushdown_.num_sets() > limits::kGrammarSetsMax / 2;
+  }
   // The grammar takes the whole text.
   bool matches(std::string_view text);
 
