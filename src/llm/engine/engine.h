@@ -13,6 +13,7 @@
 
 #include "llm/engine/engine_stats.h"
 #include "llm/engine/request.h"
+#include "llm/grammar_mask.h"
 #include "llm/loaded_model.h"
 
 namespace ingot::llm {
@@ -55,6 +56,10 @@ class Engine {
   // Admits nothing more and waits until all accepted requests ended, at most until the deadline; what is left then
   // ends with kUnavailable. True: nothing was left.
   bool drain(EngineClock::time_point deadline);
+
+  // A mask for Request::make_mask; compiled once and remembered. Costs the caller's thread, not the engine's.
+  // Errors: kInvalidArgument, kUnimplemented naming the keyword that is not supported.
+  Result<MaskFactory> compile_grammar(const GrammarSpec& spec);
 
   EngineState state() const;
   EngineStats stats() const;  // a copy; cheap enough for each scrape

@@ -9,8 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "backends/cpu/cpu.h"
-#include "backends/ref/ref.h"
 #include "llm/engine/engine.h"
 
 namespace ingot::llm {
@@ -22,9 +20,11 @@ struct ModelSetup {
   DType kv_dtype = DType::kF16;
 };
 
+std::vector<const Backend*> test_backends();  // engine_test.cc
+
 inline LoadedModel open_model(const ModelSetup& setup) {
   auto model = load_model(setup.path, {.pool = std::make_shared<ThreadPool>(setup.threads),
-                                       .backends = {&cpu_backend(), &ref_backend()},
+                                       .backends = test_backends(),
                                        .kv_dtype = setup.kv_dtype,
                                        .context = 0,
                                        .kv_tokens = setup.kv_tokens});

@@ -24,6 +24,7 @@ std::span<const float> rows_of(const TensorView& view, int64_t first, int64_t co
 Engine::Impl::Impl(LoadedModel model, const EngineOptions& options)
     : model_(std::move(model)),
       options_(options),
+      grammars_(model_.tokenizer, model_.runner->vocab()),
       scheduler_(model_.runner->pages(), {.batch_tokens = options.batch_tokens,
                                           .sequences_max = options.sequences_max,
                                           .prefix_cache = options.prefix_cache}),
@@ -203,8 +204,8 @@ void Engine::Impl::run_work(std::span<const Work> work) {
     hidden_row += hidden;
   }
   scheduler_.complete();
-  sample_all();
   note_step(tokens);
+  sample_all();
 }
 
 // logits, hidden: this work's rows, those that were asked for.

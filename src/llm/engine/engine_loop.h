@@ -30,6 +30,7 @@ class Engine::Impl {
   EngineStats stats() const;
   int retry_after_s() const;
 
+  GrammarCache& grammars() { return grammars_; }
   const LoadedModel& model() const { return model_; }
   const EngineOptions& options() const { return options_; }
   int64_t context() const { return context_.context; }
@@ -63,11 +64,12 @@ class Engine::Impl {
   void note_end(const LiveRequest& live, std::optional<Code> failure);
   void note_gone();
   void note_step(int64_t tokens);
-  void note_pages();
+  void note_scheduler();
 
   LoadedModel model_;
   const EngineOptions options_;
   RequestContext context_;
+  GrammarCache grammars_;
   Scheduler scheduler_;
   StepCost cost_;
   std::unordered_map<uint64_t, Live> live_;

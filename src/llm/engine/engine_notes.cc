@@ -59,7 +59,7 @@ void Engine::Impl::note_end(const LiveRequest& live, std::optional<Code> failure
       if (tokens > 1) stats_.time_per_output_token_s.add(decode_s / (tokens - 1));
     }
   }
-  note_pages();
+  note_scheduler();
 }
 
 void Engine::Impl::note_gone() {
@@ -68,24 +68,24 @@ void Engine::Impl::note_gone() {
 }
 
 // With the lock held.
-void Engine::Impl::note_pages() {
+void Engine::Impl::note_scheduler() {
   const KvPages& pages = std::as_const(*model_.runner).pages();
   stats_.kv_pages_used = pages.num_used();
   stats_.kv_pages_cached = pages.num_cached();
   stats_.evictions_pages = pages.num_evictions();
   stats_.sequences_running = static_cast<int64_t>(scheduler_.num_running());
   stats_.sequences_waiting = static_cast<int64_t>(scheduler_.num_waiting());
+  stats_.preemptions = scheduler_.counts().preemptions;
+  stats_.prefix_queries_tokens = scheduler_.counts().prefix_queries_tokens;
+  stats_.prefix_hits_tokens = scheduler_.counts().prefix_hits_tokens;
 }
 
 void Engine::Impl::note_step(int64_t tokens) {
   std::lock_guard lock(mutex_);
-  note_pages();
+  note_scheduler();
   ++stats_.steps;
   stats_.computed_tokens += static_cast<uint64_t>(tokens);
   stats_.step_tokens.add(static_cast<double>(tokens));
-  stats_.preemptions = scheduler_.counts().preemptions;
-  stats_.prefix_queries_tokens = scheduler_.counts().prefix_queries_tokens;
-  stats_.prefix_hits_tokens = scheduler_.counts().prefix_hits_tokens;
 }
 
 }  // namespace ingot::llm

@@ -2,12 +2,18 @@
 #include "llm/engine/engine.h"
 
 #include <cmath>
+#include <latch>
 #include <thread>
 
+#include "backends/cpu/cpu.h"
+#include "backends/ref/ref.h"
 #include "llm/engine/engine_check.h"
 #include "llm/sampling/logprobs.h"
 
 namespace ingot::llm {
+
+std::vector<const Backend*> test_backends() { return {&cpu_backend(), &ref_backend()}; }
+
 namespace {
 
 using std::chrono::hours;
@@ -184,13 +190,18 @@ TEST(Engine, cancelled_requests_end_where_they_are) {
   const auto engine = make_engine({}, {.batch_tokens = 64, .sequences_max = 1});
   Recorder running, waiting;
   Request r = greedy(prompt_of(0, 8), 100);
-  r.on_event = running.sink();
+  std::latch cancelled(1);
+  r.on_event = [&, sink = running.sink()](Event e) {
+    sink(std::move(e));
+    cancelled.wait();
+  };
   const auto first = engine->submit(r);
   r.on_event = waiting.sink();
   const auto second = engine->submit(r);
   running.wait_for_events(1);
   engine->cancel(*second);
   engine->cancel(*first);
+  cancelled.count_down();
   running.wait();
   waiting.wait();
   for (Recorder* recorder : {&running, &waiting}) {
@@ -274,10 +285,12 @@ TEST(Engine, lower_priority_numbers_run_first) {
   std::vector<Recorder> recorders(3);
   std::mutex mutex;
   std::vector<int> ended;
+  std::latch all_wait(1);
   for (int i = 0; i < 3; ++i) {
     Request r = greedy(prompt_of(i, 16), i == 0 ? 100 : 2);
     r.priority = i == 0 ? 0 : 3 - i;  // the first runs; of the others the second goes first
     r.on_event = [&, i](const Event& e) {
+      all_wait.wait();
       if (!e.done) return;
       std::lock_guard lock(mutex);
       ended.push_back(i);
@@ -285,6 +298,7 @@ TEST(Engine, lower_priority_numbers_run_first) {
     };
     ASSERT_TRUE(engine->submit(std::move(r)));
   }
+  all_wait.count_down();
   recorders[0].wait();
   EXPECT_EQ(ended, (std::vector<int>{0, 2, 1}));
 }

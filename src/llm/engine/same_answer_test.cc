@@ -36,7 +36,7 @@ class SameAnswer : public testing::TestWithParam<std::string> {
   }
 
   std::vector<std::vector<int32_t>> one_by_one(bool prefix_cache) {
-    const auto engine = make_engine({.path = path_, .kv_tokens = 4096}, {.prefix_cache = prefix_cache});
+    const auto engine = make_engine({.path = path_, .kv_tokens = 4096, .threads = 1}, {.prefix_cache = prefix_cache});
     std::vector<std::vector<int32_t>> out;
     for (Request& r : requests()) {
       auto done = engine->run(std::move(r));
@@ -87,7 +87,7 @@ TEST_P(SameAnswer, alone_and_under_load_with_and_without_cache_and_preempted) {
 }
 
 TEST_P(SameAnswer, the_generator_gives_it_too) {
-  LoadedModel model = open_model({.path = path_});
+  LoadedModel model = open_model({.path = path_, .threads = 1});
   Generator generator(model);
   const auto want = one_by_one(false);
   auto list = requests();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <unordered_set>
 
 #include "base/limits.h"
 
@@ -168,12 +169,11 @@ class LeftCalls {
   bool scan(int32_t rule, std::vector<int32_t>* called) const {
     bool ends = false;
     std::vector<int32_t> todo{a_.starts[static_cast<size_t>(rule)]};
-    std::vector<bool> seen(a_.states.size());
+    std::unordered_set<int32_t> seen;
     while (!todo.empty()) {
       const int32_t s = todo.back();
       todo.pop_back();
-      if (seen[static_cast<size_t>(s)]) continue;
-      seen[static_cast<size_t>(s)] = true;
+      if (!seen.insert(s).second) continue;
       const AutomatonState& state = a_.states[static_cast<size_t>(s)];
       ends |= state.final;
       todo.insert(todo.end(), state.jumps.begin(), state.jumps.end());

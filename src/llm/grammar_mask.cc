@@ -1,0 +1,60 @@
+#include "llm/grammar_mask.h"
+
+#include <algorithm>
+
+#include "text/grammar/grammar.h"
+
+namespace ingot::llm {
+namespace {
+
+class GrammarMask : public TokenMask {
+ public:
+  explicit GrammarMask(std::shared_ptr<grammar::TokenGrammar> grammar) : matcher_(std::move(grammar)) {}
+  std::span<const uint64_t> allowed() override { return matcher_.allowed(); }
+  void accept(int32_t token) override { matcher_.accept(token); }
+
+ private:
+  grammar::TokenMatcher matcher_;
+};
+
+grammar::Compiled compile(const GrammarSpec& spec) {
+  switch (spec.kind) {
+    case GrammarSpec::Kind::kJsonSchema: return grammar::from_json_schema(spec.text);
+    case GrammarSpec::Kind::kJsonObject: return grammar::json_object();
+    case GrammarSpec::Kind::kRegex: return grammar::from_regex(spec.text);
+    case GrammarSpec::Kind::kChoice: return grammar::from_choice(spec.choices);
+    case GrammarSpec::Kind::kGbnf: return grammar::from_gbnf(spec.text);
+  }
+  return invalid("[grammar] unknown kind");
+}
+
+}  // namespace
+
+std::shared_ptr<const grammar::TokenTrie> GrammarCache::trie() {
+  std::lock_guard lock(mutex_);
+  if (!trie_) trie_ = std::make_shared<const grammar::TokenTrie>(*tokenizer_, vocab_);
+  return trie_;
+}
+
+Result<MaskFactory> GrammarCache::get(const GrammarSpec& spec) {
+  const auto factory = [](std::shared_ptr<grammar::TokenGrammar> g) -> MaskFactory {
+    return [g = std::move(g)] { return std::make_unique<GrammarMask>(g); };
+  };
+  {
+    std::lock_guard lock(mutex_);
+    const auto it = std::ranges::find(entries_, spec, &Entry::spec);
+    if (it != entries_.end() && it->grammar->worn_out()) {
+      entries_.erase(it);  // those who use it keep it; the next one starts afresh
+    } else if (it != entries_.end()) {
+      entries_.splice(entries_.begin(), entries_, it);
+      return factory(it->grammar);
+    }
+  }
+  auto grammar = std::make_shared<grammar::TokenGrammar>(INGOT_TRY(compile(spec)), trie());
+  std::lock_guard lock(mutex_);
+  entries_.push_front({spec, grammar});
+  if (entries_.size() > kGrammarsKept) entries_.pop_back();
+  return factory(std::move(grammar));
+}
+
+}  // namespace ingot::llm

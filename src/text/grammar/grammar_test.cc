@@ -1,0 +1,161 @@
+// What each form of grammar takes and refuses; masks against a token by token walk.
+#include "text/grammar/grammar.h"
+
+#include <gtest/gtest.h>
+
+#include "text/grammar/token_grammar.h"
+
+namespace ingot::grammar {
+namespace {
+
+std::shared_ptr<const Tokenizer> tokenizer() {
+  static const auto loaded = *Tokenizer::from_path(INGOT_SOURCE_DIR "/tests/goldens/models/llama");
+  return loaded;
+}
+
+std::shared_ptr<const TokenTrie> trie() {
+  static const auto made = std::make_shared<const TokenTrie>(*tokenizer(), tokenizer()->vocab_size());
+  return made;
+}
+
+std::shared_ptr<TokenGrammar> grammar(Compiled compiled) {
+  EXPECT_TRUE(compiled) << compiled.error().message();
+  return compiled ? std::make_shared<TokenGrammar>(*compiled, trie()) : nullptr;
+}
+
+void expect(Compiled compiled, std::vector<std::string> takes, std::vector<std::string> refuses) {
+  const auto g = grammar(std::move(compiled));
+  ASSERT_TRUE(g);
+  for (const std::string& text : takes) EXPECT_TRUE(g->matches(text)) << text;
+  for (const std::string& text : refuses) EXPECT_FALSE(g->matches(text)) << text;
+}
+
+void expect_error(const Compiled& compiled, Code code, std::string_view word) {
+  ASSERT_FALSE(compiled);
+  EXPECT_EQ(compiled.error().code(), code);
+  EXPECT_NE(compiled.error().message().find(word), std::string::npos) << compiled.error().message();
+}
+
+TEST(Gbnf, rules_classes_groups_and_counts) {
+  expect(from_gbnf("root ::= \"a\" (b | \"c\")* [x-z]{2,3} # end\nb ::= \"b\"\n"), {"axy", "abcbxyz"},
+         {"", "a", "ax", "axyzx", "abcd"});
+  expect(from_gbnf("root ::= [^\\n\"]+ | \"\\u00e9\\x41\""), {"abc", "éA", "日本"}, {"a\nb", "\""});
+  expect(from_gbnf("root  ::= (\n  \"a\" |\n  \"b\"\n)\n"), {"a", "b"}, {"ab"});
+  expect(from_gbnf("root ::= \"(\" root \")\" | \"\""), {"", "()", "((()))"}, {"(", "())", ")("});
+  expect(from_gbnf("root ::= item (\",\" item)*\nitem ::= [0-9]+"), {"1", "1,22,3"}, {"1,", ",1"});
+}
+
+TEST(Gbnf, mistakes_are_named) {
+  expect_error(from_gbnf("a ::= \"x\""), Code::kInvalidArgument, "root");
+  expect_error(from_gbnf("root ::= b"), Code::kInvalidArgument, "'b'");
+  expect_error(from_gbnf("root ::= root \"a\" | \"b\""), Code::kInvalidArgument, "left recursion");
+  expect_error(from_gbnf("root ::= e root \"a\" | \"b\"\ne ::= \"\""), Code::kInvalidArgument, "left recursion");
+  expect_error(from_gbnf("root ::= (\"a\""), Code::kInvalidArgument, "')'");
+  expect_error(from_gbnf("root ::= \"a"), Code::kInvalidArgument, "ends");
+  expect_error(from_gbnf("root ::= \"a\"{3,2}"), Code::kInvalidArgument, "count");
+  expect_error(from_gbnf("root ::= (([a-z]{1000}){1000})"), Code::kResourceExhausted, "states");
+  expect_error(from_gbnf("root := \"a\""), Code::kInvalidArgument, "::=");
+}
+
+TEST(Regex, takes_what_it_describes) {
+  expect(from_regex("^[a-c]+\\d{2}(x|yz)?$"), {"a12", "abc99yz"}, {"12", "a1", "a123", "a12xx"});
+  expect(from_regex("(?:ab)*?c.\\."), {"cz.", "ababc日."}, {"c.", "abc\n."});
+  expect(from_regex("\\w+@\\w+\\.(com|org)"), {"me@here.com"}, {"me@here.net", "@here.com"});
+  expect(from_regex("a|b"), {"a", "b"}, {"ab", ""});
+}
+
+TEST(Regex, what_is_not_supported_is_an_error) {
+  for (const char* p : {"(?=a)b", "a\\b", "(a)\\1", "a^b", "*a", "[", "(", "\\p{L}", ")"})
+    expect_error(from_regex(p), Code::kInvalidArgument, "regex");
+}
+
+TEST(Choice, one_of_the_texts) {
+  expect(from_choice(std::vector<std::string>{"yes", "yesterday", "no"}), {"yes", "no", "yesterday"},
+         {"", "ye", "nono"});
+}
+
+TEST(JsonSchema, objects) {
+  const char* schema = R"({"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "string"},
+      "c": {"type": "boolean"}}, "required": ["b"]})";
+  expect(from_json_schema(schema), {R"({"b":"x"})", R"({"a": 1, "b": "é\n\u0041"})", R"({"b":"","c":true})"},
+         {"{}", R"({"a":1})", R"({"b":"x","a":1})", R"({"b":"x",})", R"({"b":"x","d":1})", R"({,"b":"x"})"});
+  const char* extra = R"({"properties": {"ab": {"type": "null"}}, "additionalProperties": {"type": "integer"}})";
+  expect(from_json_schema(extra), {"{}", R"({"ab":null})", R"({"ab":null,"a":1,"abc":2})", R"({"x":1})"},
+         {R"({"ab":1})", R"({"x":null})", R"({"ab":null,"ab":1})"});
+}
+
+TEST(JsonSchema, numbers_in_bounds) {
+  expect(from_json_schema(R"({"type": "integer", "minimum": -12, "maximum": 205})"),
+         {"-12", "-9", "0", "7", "99", "100", "205"}, {"-13", "206", "-0", "05", "1.5", "1000", "-205"});
+  expect(from_json_schema(R"({"type": "integer", "exclusiveMinimum": 0})"), {"1", "98765"}, {"0", "-1"});
+  expect(from_json_schema(R"({"type": "number", "minimum": 0, "exclusiveMaximum": 1})"), {"0", "0.5", "0.001"},
+         {"1", "1.5", "-0.5", "0."});
+  expect(from_json_schema(R"({"type": "number"})"), {"0", "-1.25", "3e5", "12.5"}, {"+1", ".5", "1.", "01"});
+  expect_error(from_json_schema(R"({"type": "integer", "minimum": 2, "maximum": 1})"), Code::kInvalidArgument,
+               "minimum");
+}
+
+TEST(JsonSchema, arrays_strings_and_the_rest) {
+  expect(from_json_schema(R"({"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 3})"),
+         {"[1]", "[1,2, 3]"}, {"[]", "[1,2,3,4]", "[1,]"});
+  expect(
+      from_json_schema(R"({"type": "array", "prefixItems": [{"type": "null"}, {"type": "integer"}], "items": false})"),
+      {"[]", "[null]", "[null,4]"}, {"[4]", "[null,4,5]"});
+  expect(from_json_schema(R"({"type": "string", "minLength": 2, "maxLength": 3})"),
+         {R"("ab")", R"("日本語")", R"("\n\"")"}, {R"("a")", R"("abcd")", "\"a\nb\"", R"("\ud800a")"});
+  expect(from_json_schema(R"({"type": "string", "pattern": "^[\\w\"]+$"})"), {R"("a\"b")"}, {R"("a-b")", R"("")"});
+  expect(from_json_schema(R"({"type": "string", "pattern": "b"})"), {R"("abc")"}, {R"("ac")"});
+  expect(from_json_schema(R"({"type": "string", "format": "date"})"), {R"("2024-02-28")"},
+         {R"("2024-13-01")", R"("x")"});
+  expect(from_json_schema(R"({"enum": ["a", 1, null, {"k": [true]}]})"), {"\"a\"", "1", "null", R"({"k":[true]})"},
+         {"2"});
+  expect(from_json_schema(R"({"anyOf": [{"type": "integer"}, {"type": ["null", "boolean"]}]})"), {"1", "null", "true"},
+         {"\"\""});
+  expect(
+      from_json_schema(
+          R"({"$ref": "#/$defs/n", "$defs": {"n": {"type": "object", "properties": {"next": {"$ref": "#/$defs/n"}}}}})"),
+      {"{}", R"({"next":{"next":{}}})"}, {R"({"next":1})"});
+  expect(from_json_schema("true"), {"1", R"([{"a":[]}])"}, {"", "tru"});
+  expect(json_object(), {"{}", R"({"a": {"b": [1, "x", null]}})"}, {"[]", "1"});
+}
+
+TEST(JsonSchema, an_unsupported_keyword_is_named_with_its_place) {
+  for (const char* keyword : {"not", "if", "patternProperties", "uniqueItems", "multipleOf", "contains",
+                              "minProperties", "dependentRequired", "unevaluatedProperties", "propertyNames"}) {
+    const std::string schema = fmt::format(R"({{"properties": {{"p": {{"type": "object", "{}": true}}}}}})", keyword);
+    expect_error(from_json_schema(schema), Code::kUnimplemented, keyword);
+    expect_error(from_json_schema(schema), Code::kUnimplemented, "#/properties/p");
+  }
+  expect_error(from_json_schema(R"({"$ref": "#/nowhere"})"), Code::kInvalidArgument, "nowhere");
+  expect_error(from_json_schema(R"({"type": "thing"})"), Code::kInvalidArgument, "thing");
+  expect_error(from_json_schema(R"({"oneOf": [{"type": "integer"}, {"type": "number"}]})"), Code::kUnimplemented,
+               "oneOf");
+  expect_error(from_json_schema("{"), Code::kInvalidArgument, "json_schema");
+}
+
+TEST(TokenGrammar, masks_allow_what_a_walk_token_by_token_allows) {
+  const auto g = grammar(from_json_schema(R"({"properties": {"this": {"type": "string"}, "w": {"type": "integer"}}})"));
+  TokenMatcher matcher(g);
+  std::string text;
+  const auto tokens = tokenizer()->encode(R"({"this": " th w", "w": 12})", false);
+  ASSERT_TRUE(tokens);
+  for (int32_t token : *tokens) {
+    const auto mask = matcher.allowed();
+    for (int32_t id = 0; id < tokenizer()->vocab_size(); ++id) {
+      const bool allowed = mask[static_cast<size_t>(id) / 64] >> (id % 64) & 1;
+      int32_t set = g->start();
+      for (char c : text + std::string(trie()->bytes_of(id))) set = set == Pushdown::kDead ? set : g->step(set, c);
+      const bool wanted = tokenizer()->is_end_of_generation(id)
+                              ? g->matches(text)
+                              : !trie()->bytes_of(id).empty() && set != Pushdown::kDead;
+      ASSERT_EQ(allowed, wanted) << "token " << id << " after " << text;
+    }
+    ASSERT_TRUE(mask[static_cast<size_t>(token) / 64] >> (token % 64) & 1) << "token " << token << " after " << text;
+    matcher.accept(token);
+    text += trie()->bytes_of(token);
+  }
+  EXPECT_TRUE(g->matches(text));
+}
+
+}  // namespace
+}  // namespace ingot::grammar
