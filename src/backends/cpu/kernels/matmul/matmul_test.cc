@@ -175,10 +175,12 @@ void check_against_reference(const Case& c, Isa isa) {
   EXPECT_LT(worst_plain, 0.03);
 }
 
-void check_bitwise(const Case& c, Isa isa) {
+void check_bitwise(const Case& c, Isa isa, float x_scale = 1) {
   SCOPED_TRACE(std::string(dtype_name(c.type)) + " " + std::string(isa_name(isa)) + " n " + std::to_string(c.n) +
                " k " + std::to_string(c.k));
-  const Operands setup(c, isa, random_weights(c.type, c.n, c.k, 4), random_floats(kRows * c.k, 5));
+  std::vector<float> x = random_floats(kRows * c.k, 5);
+  for (float& v : x) v *= x_scale;
+  const Operands setup(c, isa, random_weights(c.type, c.n, c.k, 4), x);
   const std::vector<float> bias = random_floats(c.n, 6);
   const std::vector<float> all = setup.run(0, kRows, bias.data(), 1);
   for (int64_t rows : {1, 2, 3, 4, 5, 8, 16, 17, 19, 24, 32, 33})
@@ -209,6 +211,11 @@ TEST(Matmul, gives_the_same_bits_alone_and_in_any_batch_or_partition) {
       check_bitwise({type, 70, block == 1 ? 33 : block}, isa);
       if (isa != Isa::kBaseline) check_bitwise({type, 39, 2560}, isa);
     }
+}
+
+TEST(Matmul, treats_subnormal_numbers_alike_in_any_batch) {
+  for (Isa isa : available_isas())
+    for (float scale : {0x1p-120f, 0x1p-127f, 0x1p-132f}) check_bitwise({DType::kBF16, 39, 65}, isa, scale);
 }
 
 TEST(Matmul, has_kernels_of_its_own_for_the_common_types) {
