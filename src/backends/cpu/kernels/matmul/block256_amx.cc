@@ -14,8 +14,8 @@
 namespace ingot::mm {
 namespace {
 
-// From this many rows on, the tiles win over the vectors.
-constexpr int64_t kAmxMinRows = 16;
+// From this many rows on, what the tiles save pays for the expansion of the weights (docs/perf/cpu.md).
+constexpr int64_t kAmxMinRows = 32;
 
 // Tiles 0, 1: sums, low and high, of even blocks; 2, 3: of odd blocks; 4, 5: x; 6, 7: weights, low and high.
 struct TileConfig {

@@ -16,7 +16,7 @@
 namespace ingot {
 namespace {
 
-constexpr int64_t kRows = 33;
+constexpr int64_t kRows = 45;
 
 std::vector<Isa> available_isas() {
   std::vector<Isa> isas;
@@ -183,7 +183,7 @@ void check_bitwise(const Case& c, Isa isa, float x_scale = 1) {
   const Operands setup(c, isa, random_weights(c.type, c.n, c.k, 4), x);
   const std::vector<float> bias = random_floats(c.n, 6);
   const std::vector<float> all = setup.run(0, kRows, bias.data(), 1);
-  for (int64_t rows : {1, 2, 3, 4, 5, 8, 16, 17, 19, 24, 32, 33})
+  for (int64_t rows : {1, 2, 3, 4, 5, 8, 16, 17, 19, 24, 32, 33, 40, 45})
     for (int64_t row : {int64_t{0}, int64_t{3}, kRows - rows}) {
       if (row + rows > kRows) continue;
       for (int threads : {1, 2, 3, 4}) {
