@@ -25,7 +25,9 @@ struct Prepared {
   float unit;  // original = x * unit; 0 if every element is too small for a binary16 scale
 
   // A scale of the prepared elements as it will be stored (nearest binary16, saturated), and as it will act.
-  [[gnu::always_inline]] uint16_t stored(float scale) const { return float_to_half(std::clamp(scale * unit, -65504.0f, 65504.0f)); }
+  [[gnu::always_inline]] uint16_t stored(float scale) const {
+    return float_to_half(std::clamp(scale * unit, -65504.0f, 65504.0f));
+  }
   [[gnu::always_inline]] float acting(uint16_t bits) const { return half_to_float(bits) / unit; }
 };
 
