@@ -116,8 +116,8 @@ Result<void> run(const Options& o) {
   for (const std::string& path : source->paths())
     if (std::filesystem::equivalent(path, o.out, ec))
       return invalid("[quantize] '{}' is the input itself: give the output another name", o.out);
-  ThreadPool pool(o.threads > 0 ? o.threads : ThreadPool::default_threads());
-  q.pool = &pool;
+  const auto pool = INGOT_TRY(ThreadPool::create(o.threads > 0 ? o.threads : ThreadPool::default_threads()));
+  q.pool = pool.get();
   ProgressBar bar;
   bar.label(o.type);
   if (!o.json_output)

@@ -216,7 +216,13 @@ Result<void> GgufWriter::write(const std::string& path) const {
   const uint64_t align = INGOT_TRY(alignment());
   PartialFile file(path);
   INGOT_TRY(file.open());
-  INGOT_TRY(file.write(header(align)));
+  const std::vector<std::byte> head = header(align);
+  if (preamble_) {
+    uint64_t data_bytes = 0;
+    for (const Pending& t : tensors_) data_bytes += round_up(t.view.num_bytes(), align);
+    INGOT_TRY(file.write(preamble_(head, data_bytes)));
+  }
+  INGOT_TRY(file.write(head));
   const std::vector<std::byte> zeros(align);
   for (const Pending& t : tensors_) {
     uint64_t written = 0;

@@ -66,6 +66,10 @@ class GgufWriter {
   // The same in pieces: `stream` hands them to the sink one after the other.
   void add_tensor_stream(std::string_view name, DType dtype, const Shape& shape, Streamer stream);
 
+  // Bytes before the document, made from its header (up to the tensors' data) and the data's size.
+  using Preamble = std::function<std::vector<std::byte>(Bytes header, uint64_t data_bytes)>;
+  void set_preamble(Preamble preamble) { preamble_ = std::move(preamble); }
+
   // Writes beside `path` and renames at the end: afterwards there is the whole file or what was there before.
   // general.alignment, if added (u32), is obeyed.
   // Errors: kInvalidArgument (a name twice, a type that GGUF lacks); kResourceExhausted (disk full);
@@ -92,6 +96,7 @@ class GgufWriter {
 
   std::vector<Entry> entries_;
   std::vector<Pending> tensors_;
+  Preamble preamble_;
 };
 
 }  // namespace ingot
