@@ -19,12 +19,11 @@ constexpr std::string_view kText = R"(graph "g" {
   input %x: f32[1,8,12,12]
   const %k: f32[16,8,3,3]
   const %w: f32[100,200]
-  const %b: f32[100]
   const %t: f32[16,8,2,2]
   const %s: i64[2] = [1,1600]
+  const %s2: i64[2] = [16,100]
   %y: f32[1,16,10,10] = Conv(%x, %k)
   %r: f32[1,1600] = Reshape(%y, %s)
-  %s2: i64[2] = Constant() {value=tensor i64[2] [16,100]}
   %m: f32[16,100] = Reshape(%r, %s2)
   %z: f32[16,200] = MatMul(%m, %w)
   %i: f32[16,200] = If(%c, %z) {then_branch=graph "t" {
