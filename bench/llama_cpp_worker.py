@@ -1,7 +1,7 @@
 """One sample of llama.cpp, for bench/llama_cpp.py: loads a model, measures one thing, prints one JSON line.
 
     llama_cpp_worker.py LIBRARY MODEL load THREADS PROMPT
-    llama_cpp_worker.py LIBRARY MODEL speed THREADS N_PROMPT N_GEN BATCH
+    llama_cpp_worker.py LIBRARY MODEL speed THREADS N_PROMPT N_GEN BATCH DEPTH SAMPLES
 
 LIBRARY is any shared object that exports llama.cpp's C API; ctypes reaches it. Structs passed by value are declared
 larger than any release's, with the leading fields named; the documented defaults show that the layout is the right one.
@@ -63,7 +63,7 @@ def open_library(path):
             ("llama_tokenize", I, [P, c.c_char_p, I, c.POINTER(I), I, c.c_bool, c.c_bool]),
             ("llama_batch_init", Batch, [I, I, I]), ("llama_decode", I, [P, Batch]),
             ("llama_get_logits_ith", c.POINTER(c.c_float), [P, I]), ("llama_get_memory", P, [P]),
-            ("llama_memory_clear", None, [P, c.c_bool]), ("llama_print_system_info", c.c_char_p, []),
+            ("llama_memory_seq_rm", c.c_bool, [P, I, I, I]), ("llama_print_system_info", c.c_char_p, []),
             ("llama_log_set", None, [LOG, P])]:
         fn = getattr(lib, name)
         fn.restype, fn.argtypes = res, args
@@ -112,20 +112,29 @@ class Engine:
             raise SystemExit("llama_decode failed")
         return self.lib.llama_get_logits_ith(self.ctx, len(rows) - 1)[0]
 
-    def speed(self, n_prompt, n_gen, batch):
+    def speed(self, n_prompt, n_gen, batch, depth, samples):
+        """Tokens a second, a sample each; `depth` tokens stand in every sequence's cache before."""
         draw, n = random.Random(42), self.lib.llama_vocab_n_tokens(self.vocab)
-        steps = []
-        for at in range(0, n_prompt, 2048):
-            part = range(at, min(n_prompt, at + 2048))
-            steps.append([(draw.randrange(n), p, 0, int(p + 1 == n_prompt)) for p in part])
-        steps += [[(draw.randrange(n), p, s, 1) for s in range(batch)] for p in range(n_gen)]
-        for _ in range(2):  # the first one warms up
-            self.lib.llama_memory_clear(self.lib.llama_get_memory(self.ctx), True)
-            start = time.monotonic()
-            for rows in steps:
+
+        def prompt(seq, start, count):
+            parts = [range(at, min(start + count, at + 2048)) for at in range(start, start + count, 2048)]
+            return [[(draw.randrange(n), p, seq, int(p + 1 == start + count)) for p in part] for part in parts]
+        for seq in range(batch):
+            for rows in prompt(seq, 0, depth):
                 self.decode(rows)
-            seconds = time.monotonic() - start
-        return (n_prompt + n_gen * batch) / seconds
+        steps = prompt(0, depth, n_prompt)
+        steps += [[(draw.randrange(n), depth + p, s, 1) for s in range(batch)] for p in range(n_gen)]
+        memory, tps = self.lib.llama_get_memory(self.ctx), []
+        for sample in range(samples + 1):  # the first one warms up, shorter where it generates
+            part = steps if sample or n_prompt else steps[:8]
+            start = time.monotonic()
+            for rows in part:
+                self.decode(rows)
+            tps.append(sum(map(len, part)) / (time.monotonic() - start))
+            for seq in range(batch):
+                if not self.lib.llama_memory_seq_rm(memory, seq, depth, -1):
+                    raise SystemExit("llama.cpp cannot truncate a sequence")
+        return tps[1:]
 
 
 def main():
@@ -142,10 +151,10 @@ def main():
         best = max(range(lib.llama_vocab_n_tokens(e.vocab)), key=lambda t: logits[t])  # sampling is not on its bill
         result = {"first_token_ms": ms, "token": best}
     else:
-        n_prompt, n_gen, batch = map(int, sys.argv[5:8])
-        room = (n_prompt + n_gen) * batch
+        n_prompt, n_gen, batch, depth, samples = map(int, sys.argv[5:10])
+        room = (depth + n_prompt + n_gen) * batch
         e = Engine(lib, path, threads, max(512, (room + 255) // 256 * 256), batch)
-        result = {"tps": e.speed(n_prompt, n_gen, batch)}
+        result = {"tps": e.speed(n_prompt, n_gen, batch, depth, samples)}
     result["peak_bytes"] = status_bytes("VmHWM") - before
     result["system"] = lib.llama_print_system_info().decode()
     print(json.dumps(result), flush=True)

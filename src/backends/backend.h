@@ -65,10 +65,24 @@ struct BoundShapes {
   const void* prepared;  // the kernel's
 };
 
+// Where packed weights come from when a plan is stored in an engine file or made from one (plan/engine_file.h).
+class PackedStore {
+ public:
+  struct Piece {
+    std::shared_ptr<void> memory;  // 64-byte aligned
+    bool filled = false;           // holds the packed weights already, read-only
+  };
+  virtual ~PackedStore() = default;
+  // The next piece; the calls of two compilations of one graph are the same, in the same order.
+  // Errors: kResourceExhausted, kFailedPrecondition (the file holds something else here).
+  virtual Result<Piece> take(size_t bytes) = 0;
+};
+
 // What a node looks like to a backend before the plan is made.
 struct NodeView {
   const Graph& graph;
   const Node& node;
+  PackedStore* store = nullptr;  // null: a plan of its own
 
   const Type& input_type(int i) const { return graph.value(node.inputs[static_cast<size_t>(i)]).type; }
   const Type& output_type(int i) const { return graph.value(node.outputs[static_cast<size_t>(i)]).type; }
@@ -77,6 +91,16 @@ struct NodeView {
   }
   const Tensor* constant(int i) const {
     return has_input(i) ? graph.constant(node.inputs[static_cast<size_t>(i)]) : nullptr;
+  }
+  // Memory for packed weights. If it is filled, the operands that would be packed may have no data.
+  Result<PackedStore::Piece> packed_memory(size_t bytes) const {
+    PackedStore::Piece piece;
+    if (store)
+      piece = INGOT_TRY(store->take(bytes));
+    else
+      piece.memory = allocate_packed(bytes);
+    if (!piece.memory) return error(Code::kResourceExhausted, "[plan] no memory for {} bytes of packed weights", bytes);
+    return piece;
   }
 };
 

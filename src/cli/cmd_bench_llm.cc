@@ -45,10 +45,16 @@ class Bench {
 
   Result<void> run(const Test& test) {
     std::vector<double> tps;
+    std::vector<SeqId> seqs;
+    for (int64_t b = 0; b < test.batch; ++b) {
+      seqs.push_back(runner_.add_sequence());
+      INGOT_TRY(prefill(seqs.back(), test.depth));
+    }
     for (int i = 0; i <= o_.repetitions; ++i) {
-      const double ms = INGOT_TRY(once(test));
+      const double ms = INGOT_TRY(once(test, seqs));
       if (i > 0) tps.push_back(1000.0 * static_cast<double>(test.tokens()) / ms);  // the first one warms up
     }
+    for (SeqId s : seqs) runner_.remove_sequence(s);
     if (o_.json_output)
       print_json(test, tps);
     else
@@ -95,12 +101,8 @@ class Bench {
     return {};
   }
 
-  Result<double> once(const Test& test) {
-    std::vector<SeqId> seqs;
-    for (int64_t b = 0; b < test.batch; ++b) {
-      seqs.push_back(runner_.add_sequence());
-      INGOT_TRY(prefill(seqs.back(), test.depth));
-    }
+  // Leaves the sequences at the test's depth, as it finds them.
+  Result<double> once(const Test& test, const std::vector<SeqId>& seqs) {
     const Stopwatch watch;
     for (SeqId s : seqs) INGOT_TRY(prefill(s, test.prompt));
     for (int64_t i = 0; i < test.generate; ++i) {
@@ -110,7 +112,7 @@ class Bench {
       INGOT_TRY(runner_.step(chunks));
     }
     const double ms = watch.elapsed_ms();
-    for (SeqId s : seqs) runner_.remove_sequence(s);
+    for (SeqId s : seqs) runner_.truncate(s, test.depth);
     return ms;
   }
 

@@ -22,6 +22,7 @@
 #include "formats/printable.h"
 #include "formats/sniff.h"
 #include "passes/pipeline.h"
+#include "plan/engine_file.h"
 #include "runtime/session.h"
 #include "tensor/number_at.h"
 
@@ -123,11 +124,19 @@ class Runner {
       if (guess.kind == FileKind::kGguf || guess.kind == FileKind::kSafetensors)
         return invalid("[infer] this is {}, not an ONNX model: run it with `ingot run`", guess.description);
     }
-    Graph graph = INGOT_TRY(import_onnx(o_.model));
     auto pool = INGOT_TRY(ThreadPool::create(o_.threads > 0 ? o_.threads : ThreadPool::default_threads()));
-    session_ = INGOT_TRY(Session::create(std::move(graph), {.pool = pool,
-                                                            .backends = {&cpu_backend(), &ref_backend()},
-                                                            .disabled_passes = disabled_passes(o_.disabled_passes)}));
+    SessionOptions options{.pool = std::move(pool),
+                           .backends = {&cpu_backend(), &ref_backend()},
+                           .disabled_passes = disabled_passes(o_.disabled_passes)};
+    if (is_engine_file(o_.model)) {
+      EngineFile engine = INGOT_TRY(open_engine(o_.model));
+      options.store = engine.store;
+      options.optimized = true;
+      session_ = INGOT_TRY(Session::create(std::move(engine.graph), std::move(options)));
+      INGOT_TRY(check_engine_kernels(engine, session_->plan()));
+    } else {
+      session_ = INGOT_TRY(Session::create(INGOT_TRY(import_onnx(o_.model)), std::move(options)));
+    }
     load_ms_ = watch.elapsed_ms();
     return {};
   }
@@ -259,7 +268,7 @@ class Runner {
 void add_infer(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("infer", "Run a tensor model (ONNX) on files, JSON or random inputs");
-  command->add_option("MODEL", o->model, "An .onnx file")->required();
+  command->add_option("MODEL", o->model, "An .onnx file, or an engine file (.ingot)")->required();
   command
       ->add_option("-i,--input", o->inputs.inputs,
                    "NAME=FILE.npy, NAME=FILE.json, NAME=JSON, NAME=random[:2x3], or random for all")

@@ -16,6 +16,8 @@
 #include "formats/sniff.h"
 #include "formats/source.h"
 #include "models/model.h"
+#include "plan/engine_file.h"
+#include "plan/engine_source.h"
 
 namespace ingot::cli {
 namespace {
@@ -65,7 +67,16 @@ Result<std::string> inspect_onnx(const Options& o, const std::string& path) {
 }
 
 Result<std::string> inspect_source(const Options& o, const std::string& path) {
-  const auto source = INGOT_TRY(open_source(path));
+  std::shared_ptr<const Source> source;
+  if (is_engine_file(path)) {
+    source = make_engine_source(INGOT_TRY(EngineMap::open(path)));
+    if (!source)
+      return error(Code::kFailedPrecondition, "[inspect] '{}' is an engine file of a tensor model: it has no metadata",
+                   path);
+    if (o.plan.any()) return unimplemented("[inspect] the graph of an engine file: inspect the model it was made from");
+  } else {
+    source = INGOT_TRY(open_source(path));
+  }
   if (o.plan.any()) return plan_of(INGOT_TRY(build_model(source, {})).graph, o, path);
   const Report report = make_report(*source);
   return o.plan.json ? report_json(report) : report_text(report, o.tensors);

@@ -9,6 +9,8 @@
 #include "base/mapped_file.h"
 #include "cli/command.h"
 #include "formats/printable.h"
+#include "plan/engine_file.h"
+#include "plan/engine_source.h"
 #include "text/tokenizer.h"
 
 namespace ingot::cli {
@@ -55,9 +57,16 @@ Result<void> tokenize_lines(const Tokenizer& tokenizer, const Options& options) 
   return {};
 }
 
+Result<std::shared_ptr<const Tokenizer>> open_tokenizer(const std::string& path) {
+  if (!is_engine_file(path)) return Tokenizer::from_path(path);
+  const auto source = make_engine_source(INGOT_TRY(EngineMap::open(path)));
+  if (!source) return invalid("[tokenize] '{}' is an engine file of a tensor model", path);
+  return Tokenizer::from_source(*source);
+}
+
 Result<void> tokenize(const Options& options) {
   const Stopwatch watch;
-  const auto read = Tokenizer::from_path(options.model);
+  const auto read = open_tokenizer(options.model);
   if (!read) return std::unexpected(about_file(read.error(), options.model));
   const auto& tokenizer = *read;
   const double load_ms = watch.elapsed_ms();

@@ -43,7 +43,10 @@ CLI::Validator thread_count() {
       "");
 }
 
-Result<void> force_isa(const std::string& name) {
+}  // namespace
+
+Result<void> apply_isa(const ModelOptions& options) {
+  const std::string& name = options.isa;
   if (name.empty()) return {};
   const auto isa = isa_from_name(name);
   INGOT_CHECK(isa.has_value());  // the option's check
@@ -52,8 +55,6 @@ Result<void> force_isa(const std::string& name) {
                  isa_name(detected_isa()));
   return {};
 }
-
-}  // namespace
 
 CLI::Validator model_reference() {
   return CLI::Validator(
@@ -67,7 +68,10 @@ CLI::Validator model_reference() {
 }
 
 void add_model_options(CLI::App& command, ModelOptions& o) {
-  command.add_option("MODEL", o.model, "A GGUF file, a Hugging Face folder, hf:org/repo[:quant] or an https address")
+  command
+      .add_option(
+          "MODEL", o.model,
+          "A GGUF file, a Hugging Face folder, an engine file (.ingot), hf:org/repo[:quant] or an https address")
       ->required()
       ->check(model_reference());
   command.add_option("-t,--threads", o.threads, "Compute threads; 0: all cores this process may use")
@@ -91,14 +95,16 @@ Result<std::string> resolve_model(const std::string& model) {
   return INGOT_TRY(pull_with_progress(cache, ref, hub::PullOptions::from_environment())).model.path().string();
 }
 
-Result<llm::LoadedModel> load(const ModelOptions& o, int64_t kv_tokens, bool quiet) {
-  INGOT_TRY(force_isa(o.isa));
+Result<llm::LoadedModel> load(const ModelOptions& o, int64_t kv_tokens, bool quiet,
+                              std::shared_ptr<PackedRecorder> recorder) {
+  INGOT_TRY(apply_isa(o));
   auto pool = INGOT_TRY(ThreadPool::create(o.threads > 0 ? o.threads : ThreadPool::default_threads()));
   RunnerOptions runner{.pool = std::move(pool),
                        .backends = {&cpu_backend(), &ref_backend()},
                        .kv_dtype = kv_dtype(o.kv_type),
                        .context = o.context,
-                       .kv_tokens = kv_tokens};
+                       .kv_tokens = kv_tokens,
+                       .recorder = std::move(recorder)};
   if (o.reference) runner.backends = {&ref_backend()};
   const std::string path = INGOT_TRY(resolve_model(o.model));
   LoadProgress progress(path, quiet);

@@ -21,6 +21,8 @@ void add_model_options(CLI::App& command, ModelOptions& options);
 
 // A path, hf:org/repo[:quant][@revision] or https://…, spelled as it must be.
 CLI::Validator model_reference();
+// --force-isa. Errors: kInvalidArgument, kFailedPrecondition.
+Result<void> apply_isa(const ModelOptions& options);
 
 // A path as it is; hf: and https: from the cache, downloaded first if need be.
 // Errors: those of hub::pull; kNotFound for a path that does not exist.
@@ -28,6 +30,8 @@ Result<std::string> resolve_model(const std::string& model);
 
 // Applies --force-isa, resolves and loads. kv_tokens: room in the cache over all sequences (0: one context).
 // Shows progress on a terminal unless quiet. Errors: as load_model, and kInvalidArgument naming an option.
-Result<llm::LoadedModel> load(const ModelOptions& options, int64_t kv_tokens, bool quiet);
+// recorder: see RunnerOptions.
+Result<llm::LoadedModel> load(const ModelOptions& options, int64_t kv_tokens, bool quiet,
+                              std::shared_ptr<PackedRecorder> recorder = nullptr);
 
 }  // namespace ingot::cli

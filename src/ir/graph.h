@@ -6,6 +6,7 @@
 // Ownership: a graph owns its nodes, subgraphs and (shared) constants. Thread-safety: none while it changes.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -111,5 +112,14 @@ Result<void> verify(const Graph& graph);
 // takes those, by name, from `constants`, or fills zeros. Errors: kInvalidArgument with the line.
 std::string print(const Graph& graph);
 Result<Graph> parse_graph(std::string_view text, const Graph* constants = nullptr);
+
+// The same for a text whose large tensors are kept elsewhere (an engine file): `omitted` receives those that print()
+// leaves out, attributes and subgraphs included, in the order of the text; `next` gives them back in that order.
+std::string print(const Graph& graph, std::vector<const Tensor*>& omitted);
+struct StoredConstant {
+  Tensor tensor;
+  bool file_backed = false;
+};
+Result<Graph> parse_graph(std::string_view text, const std::function<Result<StoredConstant>(const Type&)>& next);
 
 }  // namespace ingot

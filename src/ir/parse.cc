@@ -17,7 +17,9 @@ namespace {
 
 class GraphParser {
  public:
-  GraphParser(std::string_view text, const Graph* constants) : text_(text), constants_(constants) {}
+  using Next = std::function<Result<StoredConstant>(const Type&)>;
+  GraphParser(std::string_view text, const Graph* constants, const Next& next)
+      : text_(text), constants_(constants), next_(next) {}
 
   Result<Graph> parse_all() {
     Graph g = INGOT_TRY(graph(0));
@@ -161,6 +163,18 @@ class GraphParser {
     return out;
   }
 
+  bool looking_at(std::string_view token) {
+    skip();
+    return text_.substr(pos_).starts_with(token);
+  }
+  Result<StoredConstant> stored(const Type& t) {
+    const auto shape = t.concrete();
+    if (!shape) return fail("a constant of concrete shape");
+    StoredConstant c = INGOT_TRY(next_(t));
+    if (c.tensor.dtype() != t.dtype || !(c.tensor.shape() == *shape)) return fail("the tensor that was stored for it");
+    return c;
+  }
+
   Result<Attribute> list() {
     if (accept("]")) return std::vector<int64_t>{};
     std::vector<int64_t> ints;
@@ -190,7 +204,11 @@ class GraphParser {
     if (accept("[")) return list();
     if (accept("f[]")) return std::vector<float>{};
     if (accept("s[]")) return std::vector<std::string>{};
-    if (accept_word("tensor")) return INGOT_TRY(tensor(INGOT_TRY(type())));
+    if (accept_word("tensor")) {
+      const Type t = INGOT_TRY(type());
+      if (!next_ || looking_at("[")) return INGOT_TRY(tensor(t));
+      return INGOT_TRY(stored(t)).tensor;
+    }
     if (pos_ < text_.size() && text_[pos_] == '"') return INGOT_TRY(quoted());
     bool is_float = false;
     const double v = INGOT_TRY(number(&is_float));
@@ -279,6 +297,11 @@ class GraphParser {
       g.add_constant(name, INGOT_TRY(tensor(t)));
       return {};
     }
+    if (next_) {
+      StoredConstant c = INGOT_TRY(stored(t));
+      g.add_constant(name, std::move(c.tensor), c.file_backed);
+      return {};
+    }
     if (constants_) {
       const Tensor* known = constants_->constant(constants_->find_value(name));
       if (known) return g.add_constant(name, *known), Result<void>{};
@@ -289,6 +312,7 @@ class GraphParser {
 
   std::string_view text_;
   const Graph* constants_;
+  const Next next_;
   size_t pos_ = 0;
   int64_t integer_ = 0;
 };
@@ -296,7 +320,11 @@ class GraphParser {
 }  // namespace
 
 Result<Graph> parse_graph(std::string_view text, const Graph* constants) {
-  return GraphParser(text, constants).parse_all();
+  return GraphParser(text, constants, nullptr).parse_all();
+}
+
+Result<Graph> parse_graph(std::string_view text, const std::function<Result<StoredConstant>(const Type&)>& next) {
+  return GraphParser(text, nullptr, next).parse_all();
 }
 
 }  // namespace ingot

@@ -40,7 +40,7 @@ void append_numbers(std::string& out, const Tensor& t) {
 
 // "[1,2,3]" for a small constant of a common type, else "".
 std::string inline_elements(const Tensor& t) {
-  if (!t.defined() || t.shape().num_elements() > kInlineElementsMax) return "";
+  if (!t.defined() || !t.view().data || t.shape().num_elements() > kInlineElementsMax) return "";
   std::string out = "[";
   switch (t.dtype()) {
     case DType::kF32: append_numbers<float>(out, t); break;
@@ -71,6 +71,7 @@ std::string list_text(const std::vector<T>& list) {
 }
 
 struct AttributeText {
+  std::vector<const Tensor*>& omitted;
   std::string operator()(int64_t v) const { return std::to_string(v); }
   std::string operator()(float v) const { return fmt::format("{}f", v); }
   std::string operator()(const std::string& v) const { return quoted(v); }
@@ -78,11 +79,13 @@ struct AttributeText {
   std::string operator()(const std::vector<float>& v) const { return v.empty() ? "f[]" : list_text(v); }
   std::string operator()(const std::vector<std::string>& v) const { return v.empty() ? "s[]" : list_text(v); }
   std::string operator()(const Tensor& t) const {
-    return "tensor " + Type::of(t.view()).to_string() + inline_elements(t);
+    const std::string elements = inline_elements(t);
+    if (elements.empty()) omitted.push_back(&t);
+    return "tensor " + Type::of(t.view()).to_string() + elements;
   }
 };
 
-void print_to(const Graph& g, const std::string& indent, std::string& out) {
+void print_to(const Graph& g, const std::string& indent, std::string& out, std::vector<const Tensor*>& omitted) {
   const std::string inner = indent + "  ";
   out += "graph " + quoted(g.name) + " {\n";
   for (ValueId v : g.inputs()) out += inner + "input " + value_name(g, v) + ": " + g.value(v).type.to_string() + "\n";
@@ -92,6 +95,7 @@ void print_to(const Graph& g, const std::string& indent, std::string& out) {
     const Value& value = g.value(v);
     if (value.kind != ValueKind::kConstant || !value.constant.defined()) continue;
     const std::string elements = inline_elements(value.constant);
+    if (elements.empty()) omitted.push_back(&value.constant);
     out += inner + "const " + value_name(g, v) + ": " + value.type.to_string() +
            (elements.empty() ? "" : " = " + elements) + "\n";
   }
@@ -107,12 +111,12 @@ void print_to(const Graph& g, const std::string& indent, std::string& out) {
       out += " {";
       bool first = true;
       for (const auto& [key, a] : n.attributes.map()) {
-        out += (first ? "" : ", ") + key + "=" + std::visit(AttributeText{}, a);
+        out += (first ? "" : ", ") + key + "=" + std::visit(AttributeText{omitted}, a);
         first = false;
       }
       for (const auto& [key, sub] : n.subgraphs) {
         out += (first ? "" : ", ") + key + "=";
-        print_to(*sub, inner, out);
+        print_to(*sub, inner, out, omitted);
         first = false;
       }
       out += "}";
@@ -127,10 +131,15 @@ void print_to(const Graph& g, const std::string& indent, std::string& out) {
 
 }  // namespace
 
-std::string print(const Graph& graph) {
+std::string print(const Graph& graph, std::vector<const Tensor*>& omitted) {
   std::string out;
-  print_to(graph, "", out);
+  print_to(graph, "", out, omitted);
   return out + "\n";
+}
+
+std::string print(const Graph& graph) {
+  std::vector<const Tensor*> omitted;
+  return print(graph, omitted);
 }
 
 }  // namespace ingot

@@ -12,10 +12,18 @@ namespace {
 Result<LoadedModel> load(const std::string& path, const RunnerOptions& options) {
   const Stopwatch watch;
   LoadedModel model;
-  model.source = INGOT_TRY(open_source(path));
+  std::optional<EngineFile> engine;
+  if (is_engine_file(path)) {
+    engine = INGOT_TRY(open_engine(path));
+    if (!engine->source)
+      return error(Code::kFailedPrecondition, "[engine] '{}' holds a tensor model: use `ingot infer`", path);
+    model.source = engine->source;
+  } else {
+    model.source = INGOT_TRY(open_source(path));
+  }
   // Its destructor waits, so the source outlives the reader also when the runner fails first.
   auto tokenizer = std::async(std::launch::async, [source = model.source] { return Tokenizer::from_source(*source); });
-  auto runner = ModelRunner::create(model.source, options);
+  auto runner = engine ? ModelRunner::create(std::move(*engine), options) : ModelRunner::create(model.source, options);
   auto read = tokenizer.get();
   if (!runner) return std::unexpected(runner.error());
   model.tokenizer = INGOT_TRY(std::move(read));

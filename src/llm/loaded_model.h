@@ -22,7 +22,7 @@ struct LoadedModel {
   double load_ms = 0;
 };
 
-// path: a GGUF file or a Hugging Face folder. The tokenizer is read while the weights are packed.
+// path: a GGUF file, a Hugging Face folder or an engine file. The tokenizer is read while the weights are packed.
 // Errors: those of open_source, build_model, Tokenizer, ChatTemplate and Session, each naming file and fix.
 Result<LoadedModel> load_model(const std::string& path, const RunnerOptions& options);
 

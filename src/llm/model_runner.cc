@@ -32,23 +32,68 @@ int64_t tokens_that_fit(const Graph& graph, int64_t page_tokens) {
 
 Result<std::unique_ptr<ModelRunner>> ModelRunner::create(std::shared_ptr<const Source> source, const RunnerOptions& o) {
   LanguageModel model = INGOT_TRY(build_model(source, {o.kv_dtype, o.page_tokens, o.context}));
-  const int64_t context = o.context > 0 ? o.context : model.config.context;
   if (o.context == 0) {
     // Nobody asked for this much: take what the machine has room for.
     const int64_t fits = tokens_that_fit(model.graph, o.page_tokens);
-    if (fits < context) {
+    if (fits < model.config.context) {
       RunnerOptions smaller = o;
       smaller.context = fits;
       return create(std::move(source), smaller);
     }
   }
+  return create(std::move(model), o, {.store = o.recorder});
+}
+
+Result<std::unique_ptr<ModelRunner>> ModelRunner::create(LanguageModel model, const RunnerOptions& o,
+                                                         SessionOptions session_options) {
+  const int64_t context = o.context > 0 ? o.context : model.config.context;
   const int64_t tokens = std::max(o.kv_tokens > 0 ? o.kv_tokens : context, o.page_tokens);
   const int64_t num_pages = (tokens + o.page_tokens - 1) / o.page_tokens;
   if (num_pages > (int64_t{1} << 30)) return invalid("[llm] a KV cache of {} tokens is too large", tokens);
-  SessionOptions session_options{
-      .pool = o.pool, .backends = o.backends, .state_symbols = {{"pages", num_pages}}, .on_progress = o.on_progress};
+  session_options.pool = o.pool;
+  session_options.backends = o.backends;
+  session_options.state_symbols = {{"pages", num_pages}};
+  session_options.on_progress = o.on_progress;
   auto session = INGOT_TRY(Session::create(std::move(model.graph), std::move(session_options)));
   return std::unique_ptr<ModelRunner>(new ModelRunner(std::move(model.config), std::move(session), o, num_pages));
+}
+
+Result<std::unique_ptr<ModelRunner>> ModelRunner::create(EngineFile engine, const RunnerOptions& o) {
+  if (!engine.source || engine.graph.states().empty())
+    return error(Code::kFailedPrecondition, "[engine] '{}' holds no language model", engine.path);
+  const DType kv_dtype = engine.graph.value(engine.graph.states()[0]).type.dtype;
+  const int64_t made_for = INGOT_TRY(engine.number("context")), page_tokens = INGOT_TRY(engine.number("page_tokens"));
+  if (kv_dtype != o.kv_dtype || page_tokens != o.page_tokens)
+    return error(Code::kFailedPrecondition,
+                 "[engine] '{}' has a {} KV cache in pages of {}, {} in pages of {} is asked for: make it again with "
+                 "`ingot compile --kv-type {}`",
+                 engine.path, dtype_name(kv_dtype), page_tokens, dtype_name(o.kv_dtype), o.page_tokens,
+                 dtype_name(o.kv_dtype));
+  if (o.context > made_for)
+    return error(
+        Code::kFailedPrecondition,
+        "[engine] '{}' was made for a context of {}, {} is asked for: make it again with `ingot compile --ctx {}`",
+        engine.path, made_for, o.context, o.context);
+  LanguageModel model{std::move(engine.graph), {}};
+  model.config = INGOT_TRY(read_config(*engine.source, INGOT_TRY(read_architecture(*engine.source))));
+  model.config.vocab = INGOT_TRY(engine.number("vocab"));
+  model.config.context = INGOT_TRY(engine.number("trained_context"));
+  RunnerOptions options = o;
+  if (o.context <= 0) options.context = std::min(made_for, tokens_that_fit(model.graph, o.page_tokens));
+  auto runner = INGOT_TRY(create(std::move(model), options, {.store = engine.store, .optimized = true}));
+  INGOT_TRY(check_engine_kernels(engine, runner->session().plan()));
+  return runner;
+}
+
+Result<void> ModelRunner::write_engine_file(const std::string& path, const Source& source,
+                                            const PackedRecorder& recorder) const {
+  return write_engine(path, {session_->plan(),
+                             recorder,
+                             &source,
+                             {{"context", context_},
+                              {"trained_context", config_.context},
+                              {"vocab", config_.vocab},
+                              {"page_tokens", pages_.page_tokens()}}});
 }
 
 ModelRunner::ModelRunner(ModelConfig config, std::unique_ptr<Session> session, const RunnerOptions& o,

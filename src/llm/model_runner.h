@@ -11,6 +11,7 @@
 
 #include "llm/kv_pages.h"
 #include "models/model.h"
+#include "plan/engine_file.h"
 #include "runtime/session.h"
 
 namespace ingot {
@@ -25,6 +26,7 @@ struct RunnerOptions {
   int64_t context = 0;    // longest sequence; 0 = what the model was trained for, or what half the free memory holds
   int64_t kv_tokens = 0;  // room in the cache over all sequences; 0 = one full context
   std::function<void(size_t bytes, size_t bytes_total)> on_progress;  // while weights are packed; may be empty
+  std::shared_ptr<PackedRecorder> recorder;                           // keeps the packed weights for write_engine()
 };
 
 // One sequence's part of a step, of a sequence that the runner keeps.
@@ -53,6 +55,10 @@ class ModelRunner {
  public:
   static Result<std::unique_ptr<ModelRunner>> create(std::shared_ptr<const Source> source,
                                                      const RunnerOptions& options);
+  // From an engine file. Errors besides: kFailedPrecondition where an option differs from what the file was made with.
+  static Result<std::unique_ptr<ModelRunner>> create(EngineFile engine, const RunnerOptions& options);
+  // Writes what was created with options.recorder.
+  Result<void> write_engine_file(const std::string& path, const Source& source, const PackedRecorder& recorder) const;
 
   SeqId add_sequence();
   void remove_sequence(SeqId seq);
@@ -87,6 +93,8 @@ class ModelRunner {
   ModelRunner(ModelConfig config, std::unique_ptr<Session> session, const RunnerOptions& options, int64_t num_pages);
   const Sequence& at(SeqId s) const { return sequences_[static_cast<size_t>(s)]; }
   Sequence& at(SeqId s) { return sequences_[static_cast<size_t>(s)]; }
+  static Result<std::unique_ptr<ModelRunner>> create(LanguageModel model, const RunnerOptions& options,
+                                                     SessionOptions session_options);
   Result<void> check(std::span<const Slice> slices) const;
   Result<void> reserve(std::span<const Chunk> chunks);
   void fill_inputs(std::span<const Slice> slices);

@@ -13,6 +13,27 @@ std::string node_label(const Graph& g, const Node& n) {
   return fmt::format("{} making '{}'", op_name(n.op), n.outputs.empty() ? "nothing" : g.value(n.outputs[0]).name);
 }
 
+// Type and shape without bytes.
+Tensor hollow(const Tensor& t) {
+  static const auto nothing = std::make_shared<int>(0);
+  return Tensor(TensorView{t.dtype(), t.shape(), nullptr}, nothing);
+}
+
+// Counts the pieces that a node takes.
+class CountedStore final : public PackedStore {
+ public:
+  explicit CountedStore(PackedStore* store) : store_(store) {}
+  Result<Piece> take(size_t bytes) override {
+    ++taken;
+    return store_->take(bytes);
+  }
+  PackedStore* if_any() { return store_ ? this : nullptr; }
+  int taken = 0;
+
+ private:
+  PackedStore* store_;
+};
+
 }  // namespace
 
 Result<std::shared_ptr<const Plan>> compile(Graph graph, const CompileOptions& options) {
@@ -37,7 +58,7 @@ class Plan::Releaser {
     for (ValueId v : graph_.outputs()) use(v).read = true;
   }
 
-  // Bit i of consumed_inputs: the node's kernel copied constant operand i.
+  // Bit i of consumed_inputs: the node's kernel copied constant operand i. With a store, only what went there counts.
   void prepared(const Node& n, uint32_t consumed_inputs) {
     for (size_t i = 0; i < n.inputs.size(); ++i) {
       if (n.inputs[i] == kNoValue) continue;
@@ -47,11 +68,12 @@ class Plan::Releaser {
       Use& u = use(n.inputs[i]);
       u.read |= !consumed;
       const size_t bytes = value.constant.view().num_bytes();
-      if (consumed && value.file_backed) drop_mapped_pages(value.constant.view().data, bytes);
+      if (consumed && value.file_backed && value.constant.view().data)
+        drop_mapped_pages(value.constant.view().data, bytes);
       if (--u.pending > 0) continue;
       bytes_done_ += bytes;
       if (!u.read && bytes >= kReleaseBytesMin)
-        value.constant = Tensor();
+        value.constant = options_.store ? hollow(value.constant) : Tensor();
       else if (!value.file_backed || u.read)
         plan_.constant_bytes_ += bytes;
     }
@@ -81,7 +103,8 @@ Result<void> Plan::select_kernels(const CompileOptions& options) {
   Releaser releaser(*this, options);
   for (NodeId id : graph_.order()) {
     const Node& n = graph_.node(id);
-    const NodeView view{graph_, n};
+    CountedStore store(options.store);
+    const NodeView view{graph_, n, store.if_any()};
     Step step{.node = id};
     const int flags = op_schema(n.op).flags;
     if (flags & kOpView) {
@@ -117,7 +140,7 @@ Result<void> Plan::select_kernels(const CompileOptions& options) {
     step.kernel = std::move(*kernel);
     step.backend = chosen->name();
     prepared_bytes_ += step.kernel.prepared_bytes;
-    releaser.prepared(n, step.kernel.consumed_inputs);
+    releaser.prepared(n, options.store && store.taken == 0 ? 0 : step.kernel.consumed_inputs);
     steps_.push_back(std::move(step));
   }
   if (!unsupported.empty()) return unimplemented("[plan] no backend runs these nodes:{}", unsupported);

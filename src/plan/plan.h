@@ -30,6 +30,9 @@ struct CompileOptions {
   ThreadPool* pool = nullptr;            // packs weights; required
   // Called after each node with the bytes of constants done so far and of all; may be empty.
   std::function<void(size_t bytes, size_t bytes_total)> on_progress;
+  // Where kernels put packed weights, or find them. Constants that all their kernels packed into it keep their type but
+  // no bytes ("hollow").
+  PackedStore* store = nullptr;
 };
 
 class Plan {

@@ -23,10 +23,11 @@ Result<PassReport> optimize(Graph& graph, const Backend& folder, const std::vect
 
 Result<std::unique_ptr<Session>> Session::create(Graph graph, SessionOptions options) {
   INGOT_CHECK(options.pool != nullptr && !options.backends.empty());
-  INGOT_TRY(optimize(graph, *options.backends.back(), options.disabled_passes));
-  auto plan = INGOT_TRY(
-      compile(std::move(graph),
-              {.backends = options.backends, .pool = options.pool.get(), .on_progress = options.on_progress}));
+  if (!options.optimized) INGOT_TRY(optimize(graph, *options.backends.back(), options.disabled_passes));
+  auto plan = INGOT_TRY(compile(std::move(graph), {.backends = options.backends,
+                                                   .pool = options.pool.get(),
+                                                   .on_progress = options.on_progress,
+                                                   .store = options.store.get()}));
   std::unique_ptr<Session> session(new Session(std::move(plan), std::move(options)));
   INGOT_TRY(session->allocate_states());
   return session;

@@ -25,6 +25,8 @@ struct SessionOptions {
   std::vector<std::string> disabled_passes;      // names, see passes/pipeline.h
   // While weights are packed: bytes of constants done so far and of all; may be empty.
   std::function<void(size_t bytes, size_t bytes_total)> on_progress;
+  std::shared_ptr<PackedStore> store;  // see CompileOptions::store
+  bool optimized = false;              // the graph went through the passes already
 };
 
 // What create() does to a graph before it compiles it: all passes but those named, constants folded by `folder`.

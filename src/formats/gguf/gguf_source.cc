@@ -43,6 +43,7 @@ class GgufSource final : public Source {
   const std::vector<std::pair<std::string_view, MetaValue>>& metadata() const override { return metadata_; }
   const std::vector<SourceTensor>& tensors() const override { return tensors_; }
   std::string_view file(std::string_view) const override { return {}; }
+  std::span<const GgufEntry> entries() const { return parts_[0].file.entries; }
 
  private:
   std::vector<Part> parts_;
@@ -133,6 +134,11 @@ Result<std::shared_ptr<const Source>> open_gguf(const std::string& path) {
     parts.push_back(std::move(part));
   }
   return std::make_shared<const GgufSource>(std::move(parts));
+}
+
+std::span<const GgufEntry> gguf_entries(const Source& source) {
+  const auto* gguf = dynamic_cast<const GgufSource*>(&source);
+  return gguf ? gguf->entries() : std::span<const GgufEntry>();
 }
 
 }  // namespace ingot

@@ -77,6 +77,7 @@ class PartialFile {
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) return failed("write");
       bytes = bytes.subspan(static_cast<size_t>(n));
+      start_writing_back(static_cast<uint64_t>(n));
     }
     return {};
   }
@@ -94,8 +95,19 @@ class PartialFile {
     return error(code_of_errno(e), "[gguf] cannot {} '{}': {}{}", doing, path_, std::strerror(e), fix);
   }
 
+  // Lets the disk work while the next bytes are made, so that the sync at the end has little left.
+  void start_writing_back(uint64_t bytes) {
+    constexpr uint64_t kStep = uint64_t{8} << 20;
+    written_ += bytes;
+    if (written_ - started_ < kStep) return;
+    ::sync_file_range(fd_, static_cast<off64_t>(started_), static_cast<off64_t>(written_ - started_),
+                      SYNC_FILE_RANGE_WRITE);
+    started_ = written_;
+  }
+
   std::string path_, partial_;
   int fd_ = -1;
+  uint64_t written_ = 0, started_ = 0;
 };
 
 }  // namespace
@@ -130,8 +142,14 @@ void GgufWriter::add_tensor(std::string_view name, const TensorView& view) {
 }
 
 void GgufWriter::add_tensor(std::string_view name, DType dtype, const Shape& shape, Producer produce) {
+  add_tensor_stream(name, dtype, shape, [produce = std::move(produce)](const Sink& sink) -> Result<void> {
+    return sink(INGOT_TRY(produce()));
+  });
+}
+
+void GgufWriter::add_tensor_stream(std::string_view name, DType dtype, const Shape& shape, Streamer stream) {
   tensors_.push_back(
-      {std::string(name), {dtype, shape, nullptr}, gguf_from_dtype(dtype).value_or(kNoType), std::move(produce)});
+      {std::string(name), {dtype, shape, nullptr}, gguf_from_dtype(dtype).value_or(kNoType), std::move(stream)});
 }
 
 Result<void> GgufWriter::check() const {
@@ -198,15 +216,25 @@ Result<void> GgufWriter::write(const std::string& path) const {
   const uint64_t align = INGOT_TRY(alignment());
   PartialFile file(path);
   INGOT_TRY(file.open());
-  INGOT_TRY(file.write(header(align)));
+  const std::vector<std::byte> head = header(align);
+  if (preamble_) {
+    uint64_t data_bytes = 0;
+    for (const Pending& t : tensors_) data_bytes += round_up(t.view.num_bytes(), align);
+    INGOT_TRY(file.write(preamble_(head, data_bytes)));
+  }
+  INGOT_TRY(file.write(head));
   const std::vector<std::byte> zeros(align);
   for (const Pending& t : tensors_) {
-    const Bytes bytes = INGOT_TRY(t.produce());
-    if (bytes.size() != t.view.num_bytes())
+    uint64_t written = 0;
+    INGOT_TRY(t.stream([&](Bytes bytes) -> Result<void> {
+      written += bytes.size();
+      if (written > t.view.num_bytes()) return {};  // told below
+      return file.write(bytes);
+    }));
+    if (written != t.view.num_bytes())
       return error(Code::kInternal, "[gguf] tensor '{}': {} bytes were produced, {} {} needs {}", printable(t.name),
-                   bytes.size(), dtype_name(t.view.dtype), t.view.shape.to_string(), t.view.num_bytes());
-    INGOT_TRY(file.write(bytes));
-    INGOT_TRY(file.write(std::span(zeros).first(round_up(bytes.size(), align) - bytes.size())));
+                   written, dtype_name(t.view.dtype), t.view.shape.to_string(), t.view.num_bytes());
+    INGOT_TRY(file.write(std::span(zeros).first(round_up(written, align) - written)));
   }
   return file.commit();
 }

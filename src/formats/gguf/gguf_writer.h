@@ -43,6 +43,8 @@ class GgufWriter {
  public:
   using Bytes = std::span<const std::byte>;
   using Producer = std::function<Result<Bytes>()>;
+  using Sink = std::function<Result<void>(Bytes)>;
+  using Streamer = std::function<Result<void>(const Sink&)>;
 
   // The type of the number is the type in the file: add_number("a.b", uint32_t{3}).
   template <GgufNumber T>
@@ -61,6 +63,12 @@ class GgufWriter {
   void add_tensor(std::string_view name, const TensorView& view);
   // `produce` is called once, from write(), and must give exactly the bytes of dtype and shape.
   void add_tensor(std::string_view name, DType dtype, const Shape& shape, Producer produce);
+  // The same in pieces: `stream` hands them to the sink one after the other.
+  void add_tensor_stream(std::string_view name, DType dtype, const Shape& shape, Streamer stream);
+
+  // Bytes before the document, made from its header (up to the tensors' data) and the data's size.
+  using Preamble = std::function<std::vector<std::byte>(Bytes header, uint64_t data_bytes)>;
+  void set_preamble(Preamble preamble) { preamble_ = std::move(preamble); }
 
   // Writes beside `path` and renames at the end: afterwards there is the whole file or what was there before.
   // general.alignment, if added (u32), is obeyed.
@@ -78,7 +86,7 @@ class GgufWriter {
     std::string name;
     TensorView view;  // without data
     uint32_t type;
-    Producer produce;
+    Streamer stream;
   };
   void add_raw(std::string_view key, GgufValueType type, Bytes raw);
   void add_array(std::string_view key, GgufValueType type, uint64_t count, Bytes raw);
@@ -88,6 +96,7 @@ class GgufWriter {
 
   std::vector<Entry> entries_;
   std::vector<Pending> tensors_;
+  Preamble preamble_;
 };
 
 }  // namespace ingot

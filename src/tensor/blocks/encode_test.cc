@@ -6,8 +6,10 @@
 #include <map>
 #include <random>
 
+#include "base/cpu_features.h"
 #include "tensor/block_formats.h"
 #include "tensor/blocks/golden.h"
+#include "tensor/blocks/k_search.h"
 #include "tensor/half.h"
 
 namespace ingot {
@@ -81,6 +83,38 @@ TEST(EncodeBlocks, searching_types_leave_no_more_error_than_ggml) {
   }
   EXPECT_EQ(count, 35);
 }
+
+#if defined(__x86_64__)
+TEST(EncodeBlocks, every_instruction_set_finds_the_same_codes) {
+  std::vector<blocks::KSearch> levels = {blocks::k_search_baseline()};
+  if (detected_isa() >= Isa::kAvx2) levels.push_back(blocks::k_search_avx2());
+  if (detected_isa() >= Isa::kAvx512) levels.push_back(blocks::k_search_avx512());
+  std::mt19937 random(9);
+  std::normal_distribution<float> normal;
+  for (int block = 0; block < 50; ++block) {
+    float x[kSuperBlock];
+    for (float& v : x) v = normal(random) * (block % 5 ? 0.02f : 1e5f);
+    blocks::Prepared<kSuperBlock> p;
+    blocks::prepare(x, nullptr, p);
+    for (const auto find : {&blocks::KSearch::q2_k, &blocks::KSearch::q4_k, &blocks::KSearch::q5_k}) {
+      blocks::AffineCodes first, other;
+      (levels[0].*find)(p, first);
+      for (const blocks::KSearch& level : levels) {
+        (level.*find)(p, other);
+        ASSERT_EQ(std::memcmp(&first, &other, sizeof(first)), 0);
+      }
+    }
+    for (const auto find : {&blocks::KSearch::q3_k, &blocks::KSearch::q6_k}) {
+      blocks::SymmetricCodes first, other;
+      (levels[0].*find)(p, first);
+      for (const blocks::KSearch& level : levels) {
+        (level.*find)(p, other);
+        ASSERT_EQ(std::memcmp(&first, &other, sizeof(first)), 0);
+      }
+    }
+  }
+}
+#endif
 
 TEST(EncodeBlocks, zeros_stay_zero) {
   for (DType type : kEncodable)

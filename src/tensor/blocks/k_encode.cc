@@ -2,10 +2,23 @@
 // Layouts stand in block_formats.h; k_quants.cc decodes them.
 #include "tensor/blocks/k_encode.h"
 
+#include "base/cpu_features.h"
 #include "tensor/blocks/k_search.h"
 
 namespace ingot::blocks {
 namespace {
+
+// The best of this machine. Below the AVX levels' requirements (other machines) the baseline is all there is.
+const KSearch& k_search() {
+  static const KSearch best = [] {
+#if defined(__x86_64__)
+    if (detected_isa() >= Isa::kAvx512) return k_search_avx512();
+    if (detected_isa() >= Isa::kAvx2) return k_search_avx2();
+#endif
+    return k_search_baseline();
+  }();
+  return best;
+}
 
 // Byte l of half h holds two bits each of elements 128h + l + 32{0,1,2,3}: Q2_K, Q3_K.
 template <class Code>
@@ -40,7 +53,7 @@ void encode_q2_k(const float* x, const float* importance, BlockQ2_K& b) {
   Prepared<kSuperBlock> p;
   prepare(x, importance, p);
   AffineCodes codes;
-  search_affine<16, 3, 15>(p, codes);
+  k_search().q2_k(p, codes);
   b.d = codes.d;
   b.dmin = codes.dmin;
   for (int s = 0; s < 16; ++s) b.scales[s] = static_cast<uint8_t>(codes.scales[s] | codes.mins[s] << 4);
@@ -51,7 +64,7 @@ void encode_q3_k(const float* x, const float* importance, BlockQ3_K& b) {
   Prepared<kSuperBlock> p;
   prepare(x, importance, p);
   SymmetricCodes codes;
-  search_symmetric<16, 4, 32>(p, codes);
+  k_search().q3_k(p, codes);
   b.d = codes.d;
   for (auto& byte : b.scales) byte = 0;
   for (int s = 0; s < 16; ++s) {
@@ -73,7 +86,7 @@ void encode_q4_k(const float* x, const float* importance, BlockQ4_K& b) {
   Prepared<kSuperBlock> p;
   prepare(x, importance, p);
   AffineCodes codes;
-  search_affine<32, 15, 63>(p, codes);
+  k_search().q4_k(p, codes);
   b.d = codes.d;
   b.dmin = codes.dmin;
   pack_k4_scales(codes, b.scales);
@@ -84,7 +97,7 @@ void encode_q5_k(const float* x, const float* importance, BlockQ5_K& b) {
   Prepared<kSuperBlock> p;
   prepare(x, importance, p);
   AffineCodes codes;
-  search_affine<32, 31, 63>(p, codes);
+  k_search().q5_k(p, codes);
   b.d = codes.d;
   b.dmin = codes.dmin;
   pack_k4_scales(codes, b.scales);
@@ -100,7 +113,7 @@ void encode_q6_k(const float* x, const float* importance, BlockQ6_K& b) {
   Prepared<kSuperBlock> p;
   prepare(x, importance, p);
   SymmetricCodes codes;
-  search_symmetric<16, 32, 128>(p, codes);
+  k_search().q6_k(p, codes);
   b.d = codes.d;
   for (int s = 0; s < 16; ++s) b.scales[s] = codes.scales[s];
   uint8_t q[kSuperBlock];

@@ -29,17 +29,20 @@ struct SymmetricCodes {
   int8_t q[kSuperBlock] = {};
 };
 
-// kCodeMax: the largest q; kScaleMax: of scales and mins.
-template <int kSubSize, int kCodeMax, int kScaleMax>
-void search_affine(const Prepared<kSuperBlock>& p, AffineCodes& out);
-// q and scales run from -k…Range to k…Range - 1.
-template <int kSubSize, int kCodeRange, int kScaleRange>
-void search_symmetric(const Prepared<kSuperBlock>& p, SymmetricCodes& out);
+// One function for each type. affine::search<sub-block, largest q, largest scale and min>; symmetric::search<sub-block,
+// k, l> has codes from -k to k - 1 and scales from -l to l - 1.
+struct KSearch {
+  using Affine = void (*)(const Prepared<kSuperBlock>& p, AffineCodes& out);
+  using Symmetric = void (*)(const Prepared<kSuperBlock>& p, SymmetricCodes& out);
+  Affine q2_k;
+  Symmetric q3_k;
+  Affine q4_k, q5_k;
+  Symmetric q6_k;
+};
 
-extern template void search_affine<16, 3, 15>(const Prepared<kSuperBlock>&, AffineCodes&);
-extern template void search_affine<32, 15, 63>(const Prepared<kSuperBlock>&, AffineCodes&);
-extern template void search_affine<32, 31, 63>(const Prepared<kSuperBlock>&, AffineCodes&);
-extern template void search_symmetric<16, 4, 32>(const Prepared<kSuperBlock>&, SymmetricCodes&);
-extern template void search_symmetric<16, 32, 128>(const Prepared<kSuperBlock>&, SymmetricCodes&);
+// All give the same bits.
+KSearch k_search_baseline();
+KSearch k_search_avx2();
+KSearch k_search_avx512();
 
 }  // namespace ingot::blocks

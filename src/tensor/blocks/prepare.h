@@ -10,7 +10,7 @@
 namespace ingot::blocks {
 
 // To the nearest integer, |v| < 2^22: adding 1.5 * 2^23 leaves no bits for a fraction.
-inline float round_small(float v) {
+[[gnu::always_inline]] inline float round_small(float v) {
   constexpr float kMagic = 12582912.0f;
   return (v + kMagic) - kMagic;
 }
@@ -25,8 +25,10 @@ struct Prepared {
   float unit;  // original = x * unit; 0 if every element is too small for a binary16 scale
 
   // A scale of the prepared elements as it will be stored (nearest binary16, saturated), and as it will act.
-  uint16_t stored(float scale) const { return float_to_half(std::clamp(scale * unit, -65504.0f, 65504.0f)); }
-  float acting(uint16_t bits) const { return half_to_float(bits) / unit; }
+  [[gnu::always_inline]] uint16_t stored(float scale) const {
+    return float_to_half(std::clamp(scale * unit, -65504.0f, 65504.0f));
+  }
+  [[gnu::always_inline]] float acting(uint16_t bits) const { return half_to_float(bits) / unit; }
 };
 
 template <int N>

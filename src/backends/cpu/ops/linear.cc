@@ -1,7 +1,6 @@
 // ingot.linear on the CPU: weights packed once (kernels/matmul), activations quantized per call.
 #include "backends/backend.h"
 #include "backends/cpu/kernels/matmul/matmul.h"
-#include "backends/cpu/ops/packed_memory.h"
 #include "base/mapped_file.h"
 
 namespace ingot {
@@ -67,10 +66,11 @@ Result<Kernel> cpu_prepare_linear(const NodeView& v, ThreadPool& pool) {
   const Isa isa = current_isa();
   auto packed = std::make_shared<Packed>();
   const size_t bytes = packed_bytes(w.dtype, w.shape[0], w.shape[1], isa);
-  packed->memory = INGOT_TRY(packed_memory(bytes));
+  const PackedStore::Piece piece = INGOT_TRY(v.packed_memory(bytes));
+  packed->memory = piece.memory;
   auto* dst = static_cast<std::byte*>(packed->memory.get());
   packed->weights = describe_weights(w.dtype, w.shape[0], w.shape[1], isa, dst);
-  pack(packed->weights, w, v.graph.value(v.node.inputs[1]).file_backed, dst, pool);
+  if (!piece.filled) pack(packed->weights, w, v.graph.value(v.node.inputs[1]).file_backed, dst, pool);
   return Kernel{.name = fmt::format("linear_{}_{}", dtype_name(w.dtype),
                                     matmul_is_native(w.dtype, isa) ? isa_name(isa) : "decode"),
                 .run = run,

@@ -3,7 +3,6 @@
 #include "backends/cpu/kernels/conv/conv.h"
 #include "backends/cpu/kernels/simd/float_isa.h"
 #include "backends/cpu/ops/fused_activation.h"
-#include "backends/cpu/ops/packed_memory.h"
 #include "backends/cpu/ops/window_shape.h"
 
 namespace ingot {
@@ -82,8 +81,9 @@ Result<Kernel> cpu_prepare_tensor_conv(const NodeView& v, ThreadPool&) {
   p->act = *fused_activation(v.node.attributes);
   p->isa = float_isa();
   const size_t bytes = conv_packed_floats(p->weight) * sizeof(float);
-  p->packed = INGOT_TRY(packed_memory(bytes));
-  pack_conv(p->weight, w.as<float>(), p->isa, static_cast<float*>(p->packed.get()));
+  const PackedStore::Piece piece = INGOT_TRY(v.packed_memory(bytes));
+  p->packed = piece.memory;
+  if (!piece.filled) pack_conv(p->weight, w.as<float>(), p->isa, static_cast<float*>(p->packed.get()));
   const char* how = p->weight.depthwise() ? "depthwise" : "gemm";
   return Kernel{.name = fmt::format("conv_{}_{}", how, isa_name(p->isa)),
                 .run = run,

@@ -6,7 +6,6 @@
 #include "backends/backend.h"
 #include "backends/cpu/kernels/gemm/gemm.h"
 #include "backends/cpu/kernels/simd/float_isa.h"
-#include "backends/cpu/ops/packed_memory.h"
 #include "backends/cpu/ops/window_shape.h"
 
 namespace ingot {
@@ -137,8 +136,9 @@ Result<Kernel> cpu_prepare_tensor_conv_transpose(const NodeView& v, ThreadPool&)
   p->isa = float_isa();
   const int64_t rows = p->maps * p->taps();
   const size_t bytes = gemm_packed_a_floats(rows, p->channels) * static_cast<size_t>(p->group) * sizeof(float);
-  p->packed = INGOT_TRY(packed_memory(bytes));
-  for (int64_t g = 0; g < p->group; ++g)
+  const PackedStore::Piece piece = INGOT_TRY(v.packed_memory(bytes));
+  p->packed = piece.memory;
+  for (int64_t g = 0; !piece.filled && g < p->group; ++g)
     pack_gemm_a({.data = w.as<float>() + g * p->channels * rows, .row_step = 1, .k_step = rows}, rows, p->channels,
                 p->isa, static_cast<float*>(p->packed.get()) + g * rows * p->channels, 0, 1);
   return Kernel{.name = fmt::format("conv_transpose_{}", isa_name(p->isa)),

@@ -4,7 +4,6 @@
 #include "backends/cpu/kernels/gemm/gemm.h"
 #include "backends/cpu/kernels/simd/float_isa.h"
 #include "backends/cpu/ops/fused_activation.h"
-#include "backends/cpu/ops/packed_memory.h"
 
 namespace ingot {
 namespace {
@@ -156,11 +155,13 @@ Result<Kernel> cpu_prepare_tensor_matmul(const NodeView& v, ThreadPool& pool) {
   const Matrices b(w->shape(), false, p->trans_b);
   if (b.count() != 1) return kernel;
   const size_t bytes = gemm_packed_b_floats(b.columns, b.rows, p->isa) * sizeof(float);
-  p->packed = INGOT_TRY(packed_memory(bytes));
+  const PackedStore::Piece piece = INGOT_TRY(v.packed_memory(bytes));
+  p->packed = piece.memory;
   const GemmB raw{.data = w->as<float>(), .k_step = b.row_step, .column_step = b.column_step};
-  pool.run([&](int thread, int num_threads) {
-    pack_gemm_b(raw, b.columns, b.rows, p->isa, static_cast<float*>(p->packed.get()), thread, num_threads);
-  });
+  if (!piece.filled)
+    pool.run([&](int thread, int num_threads) {
+      pack_gemm_b(raw, b.columns, b.rows, p->isa, static_cast<float*>(p->packed.get()), thread, num_threads);
+    });
   kernel.consumed_inputs = 1u << 1;
   kernel.prepared_bytes = bytes;
   return kernel;

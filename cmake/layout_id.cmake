@@ -1,0 +1,10 @@
+# Writes a header with one number for all the files named in LIST: cmake -DLIST=files.txt -DOUT=layout_id.h -P this
+file(READ ${LIST} files)
+set(all "")
+foreach(f ${files})
+  file(SHA256 ${f} hash)
+  string(APPEND all ${hash})
+endforeach()
+string(SHA256 id "${all}")
+string(SUBSTRING ${id} 0 16 id)
+file(WRITE ${OUT} "#pragma once\n#define INGOT_LAYOUT_ID \"${id}\"\n")
