@@ -70,6 +70,10 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
   command.add_option("MODEL", o.model, "A GGUF file, a Hugging Face folder, hf:org/repo[:quant] or an https address")
       ->required()
       ->check(model_reference());
+  add_runner_options(command, o);
+}
+
+void add_runner_options(CLI::App& command, ModelOptions& o) {
   command.add_option("-t,--threads", o.threads, "Compute threads; 0: all cores this process may use")
       ->check(thread_count())
       ->envname(std::string(kThreadsVariable));
