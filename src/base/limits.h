@@ -69,6 +69,16 @@ inline constexpr size_t kHubFilesMax = 10'000;
 inline constexpr int kHubRedirectsMax = 10;
 inline constexpr int kHubPagesMax = 1000;
 
+// server
+inline constexpr size_t kModelsMax = 4096;
+inline constexpr size_t kModelNameBytesMax = 256;
+inline constexpr size_t kApiKeysMax = 10'000;
+inline constexpr size_t kHttpHeaderBytesMax = 64u << 10;
+inline constexpr size_t kHttpBodyBytesMax = 64u << 20;  // the default; --max-body-bytes
+inline constexpr size_t kRequestIdBytesMax = 128;
+inline constexpr size_t kUnreadBytesMax = 4u << 20;  // of a stream that its client does not read
+inline constexpr int kWorkerJobsMax = 4096;          // requests that wait to be parsed or tokenized
+
 // machine
 inline constexpr int kThreadsMax = 1024;
 

@@ -74,6 +74,10 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
           "A GGUF file, a Hugging Face folder, an engine file (.ingot), hf:org/repo[:quant] or an https address")
       ->required()
       ->check(model_reference());
+  add_runner_options(command, o);
+}
+
+void add_runner_options(CLI::App& command, ModelOptions& o) {
   command.add_option("-t,--threads", o.threads, "Compute threads; 0: all cores this process may use")
       ->check(thread_count())
       ->envname(std::string(kThreadsVariable));

@@ -18,6 +18,8 @@ struct ModelOptions {
 };
 
 void add_model_options(CLI::App& command, ModelOptions& options);
+// All of them but MODEL.
+void add_runner_options(CLI::App& command, ModelOptions& options);
 
 // A path, hf:org/repo[:quant][@revision] or https://…, spelled as it must be.
 CLI::Validator model_reference();

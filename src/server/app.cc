@@ -1,0 +1,188 @@
+#include "server/app.h"
+
+#include <unistd.h>
+
+#include <condition_variable>
+#include <csignal>
+#include <future>
+#include <optional>
+
+#include "base/log.h"
+#include "server/admin/health.h"
+#include "server/admin/metrics.h"
+#include "server/http/access_log.h"
+#include "server/http/api_keys.h"
+#include "server/http/workers.h"
+#include "server/kserve/face.h"
+#include "server/openai/face.h"
+
+namespace ingot::server {
+namespace {
+
+using std::chrono::steady_clock;
+
+// Signals become a queue: blocked in every thread, taken by the main one. SIGUSR1 wakes it for our own news.
+class Signals {
+ public:
+  Signals() {
+    ::sigemptyset(&set_);
+    for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) ::sigaddset(&set_, s);
+    ::pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  int wait() const {
+    int signal = 0;
+    while (::sigwait(&set_, &signal) != 0) {
+    }
+    return signal;
+  }
+  static void wake() { ::kill(::getpid(), SIGUSR1); }
+
+ private:
+  sigset_t set_{};
+};
+
+class App {
+ public:
+  explicit App(AppOptions options) : o_(std::move(options)), models_(o_.loader), workers_(o_.worker_threads) {}
+
+  // Threads first: what they hand to each other must still be there.
+  ~App() {
+    if (http_) http_->stop();
+    if (metrics_http_) metrics_http_->stop();
+    workers_.join();
+    http_.reset();
+    metrics_http_.reset();
+  }
+  App(const App&) = delete;
+  App& operator=(const App&) = delete;
+
+  Result<void> run() {
+    if (!o_.api_key_file.empty()) INGOT_TRY(keys_.load(o_.api_key_file));
+    INGOT_TRY(log_.open(o_.access_log));
+    for (const serving::ModelSpec& spec : o_.models) INGOT_TRY(models_.add(spec));
+    INGOT_TRY(start_servers());  // first: a busy port is told at once
+    start_loading();
+    health_.starting.store(false);
+    return wait();
+  }
+
+ private:
+  void start_loading() {
+    for (const serving::ModelSpec& spec : o_.models)
+      (void)models_.load(spec.name, [this, name = spec.name](const Result<void>& done) {
+        if (done) {
+          log::info("[serve] model '{}' is ready", name);
+        } else if (!o_.keep_going) {
+          const std::lock_guard lock(mutex_);
+          if (!load_failure_) load_failure_ = done.error();
+          Signals::wake();
+        }
+        if (done && models_.ready())
+          fmt::print(stderr, "ready: {} model{}\n", o_.models.size(), o_.models.size() == 1 ? "" : "s");
+      });
+  }
+
+  Result<void> start_servers() {
+    const auto on_end = [this](const http::AccessEntry& entry) {
+      log_.write(entry);
+      metrics_.count(entry);
+    };
+    http::Router router;
+    admin::add_health_routes(router, health_);
+    openai::add_routes(router, openai_);
+    kserve::add_routes(router, kserve_);
+    admin::add_metrics_route(router, metrics_handler(), /*open=*/false);
+    http_.emplace(o_.http, std::move(router), keys_, on_end);
+    INGOT_TRY(http_->start());
+    std::string metrics_url;
+    if (o_.metrics) {
+      http::Router metrics_router;
+      admin::add_health_routes(metrics_router, health_);
+      admin::add_metrics_route(metrics_router, metrics_handler(), /*open=*/true);
+      http::ServerOptions m{.host = o_.http.host, .port = o_.metrics_port, .threads = 1};
+      m.port_option = "--metrics-port";
+      metrics_http_.emplace(std::move(m), std::move(metrics_router), no_keys_, nullptr);
+      INGOT_TRY(metrics_http_->start());
+      metrics_url = fmt::format(", metrics on {}/metrics", metrics_http_->url());
+    }
+    fmt::print(stderr, "listening on {}{}\n", http_->url(), metrics_url);
+    return {};
+  }
+
+  http::Handler metrics_handler() {
+    return [this](http::Exchange& x) -> http::asio::awaitable<void> {
+      http::Response response;
+      response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+      response.body = metrics_.text(health_, http_->counts());
+      co_await x.respond(std::move(response));
+    };
+  }
+
+  Result<void> wait() {
+    for (;;) {
+      const int signal = signals_.wait();
+      if (signal == SIGHUP) {
+        if (const auto done = keys_.reload(); !done) log::warn("{}; the keys read before stay", done.error().message());
+        if (const auto done = log_.reopen(); !done) log::warn("{}", done.error().message());
+        continue;
+      }
+      if (signal == SIGUSR1) {
+        const std::lock_guard lock(mutex_);
+        if (load_failure_) return std::unexpected(*load_failure_);
+        continue;
+      }
+      return drain();
+    }
+  }
+
+  // A second signal ends the process at once.
+  Result<void> drain() {
+    health_.draining.store(true);
+    fmt::print(stderr, "draining: {} requests are being answered\n", http_->counts().requests);
+    auto done = std::async(std::launch::async, [this] {
+      std::mutex never;
+      std::unique_lock lock(never);
+      std::condition_variable pause;
+      pause.wait_for(lock, o_.shutdown_delay);
+      const bool all = http_->drain(steady_clock::now() + o_.drain_timeout);
+      Signals::wake();
+      return all;
+    });
+    while (done.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+      const int signal = signals_.wait();
+      if (signal == SIGTERM || signal == SIGINT) {
+        fmt::print(stderr, "stopped at once by a second signal\n");
+        std::_Exit(1);
+      }
+      if (signal == SIGUSR1) done.wait();
+    }
+    if (!done.get())
+      return error(Code::kDeadlineExceeded, "[serve] some requests did not end within {} s (--drain-timeout)",
+                   o_.drain_timeout.count());
+    return {};
+  }
+
+  AppOptions o_;
+  Signals signals_;  // before every member with threads
+  http::ApiKeys keys_, no_keys_;
+  http::AccessLog log_;
+  std::mutex mutex_;
+  std::optional<Status> load_failure_;
+  admin::Metrics metrics_;
+  serving::ModelRepository models_;
+  http::Workers workers_;
+  admin::Health health_{models_};
+  openai::Face openai_{models_, workers_};
+  kserve::Face kserve_{models_, workers_, health_};
+  std::optional<http::Server> http_, metrics_http_;  // ended first: their handlers use the rest
+};
+
+}  // namespace
+
+Result<void> run_app(AppOptions options) {
+  App app(std::move(options));
+  return app.run();
+}
+
+}  // namespace ingot::server

@@ -1,0 +1,35 @@
+// The server as a whole: models, every face, metrics, signals. What `ingot serve` runs.
+//
+// Knows no backend: the caller brings the loader. Thread-safety: run_app() once, on the main thread, before any other
+// thread was made (it blocks the signals that it waits for).
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "server/http/server.h"
+#include "serving/model_repository.h"
+
+namespace ingot::server {
+
+struct AppOptions {
+  http::ServerOptions http;
+  bool metrics = true;
+  uint16_t metrics_port = 8002;  // on http.host; 0: any free one
+  std::string api_key_file;      // empty: open to all
+  std::string access_log = "-";
+  int worker_threads = 2;
+  std::chrono::seconds drain_timeout{60};
+  std::chrono::seconds shutdown_delay{0};  // not ready, but still answering
+  bool keep_going = false;                 // with what loads, where a model does not
+  std::vector<serving::ModelSpec> models;  // loaded at start, in this order
+  serving::Loader loader;
+};
+
+// Serves until SIGTERM or SIGINT, then drains: accepted requests end, new ones are refused. SIGHUP reads the keys
+// again and reopens the log. Errors: kUnavailable (a port is taken), a model that does not load, requests that did not
+// end in time.
+Result<void> run_app(AppOptions options);
+
+}  // namespace ingot::server

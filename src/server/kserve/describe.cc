@@ -1,0 +1,101 @@
+// What the server and its models say of themselves: metadata, configuration, statistics.
+#include <boost/json.hpp>
+
+#include "server/kserve/datatype.h"
+#include "server/kserve/face.h"
+
+namespace ingot::kserve {
+namespace {
+
+namespace json = boost::json;
+
+json::array numbers(const std::vector<int64_t>& values) { return json::array(values.begin(), values.end()); }
+
+json::array ports_metadata(const std::vector<serving::TensorPort>& ports) {
+  json::array list;
+  for (const serving::TensorPort& p : ports)
+    list.push_back({{"name", p.name}, {"datatype", datatype_of(p.dtype)}, {"shape", numbers(p.shape)}});
+  return list;
+}
+
+json::array text_port(const char* name) {
+  return {json::object{{"name", name}, {"datatype", "BYTES"}, {"shape", json::array{1}}}};
+}
+
+json::array ports_config(const std::vector<serving::TensorPort>& ports, bool batched) {
+  json::array list;
+  for (const serving::TensorPort& p : ports) {
+    std::vector<int64_t> dims = p.shape;
+    if (batched) dims.erase(dims.begin());
+    list.push_back({{"name", p.name}, {"data_type", config_type_of(p.dtype)}, {"dims", numbers(dims)}});
+  }
+  return list;
+}
+
+json::object duration(const serving::Duration& d) { return {{"count", d.count}, {"ns", d.ns}}; }
+
+}  // namespace
+
+json::object server_metadata() {
+  return {{"name", "ingot"},
+          {"version", INGOT_VERSION},
+          {"extensions",
+           {"classification", "model_repository", "schedule_policy", "model_configuration", "binary_tensor_data",
+            "parameters", "statistics"}}};
+}
+
+json::object model_metadata(const serving::Servable& m) {
+  json::object out{{"name", m.name}, {"versions", json::array{std::to_string(m.version)}}};
+  out["platform"] = m.tensor ? "onnxruntime_onnx" : "ingot";
+  out["inputs"] = m.tensor ? ports_metadata(m.tensor->inputs()) : text_port("text_input");
+  out["outputs"] = m.tensor ? ports_metadata(m.tensor->outputs()) : text_port("text_output");
+  return out;
+}
+
+json::object model_config(const serving::Servable& m) {
+  json::object out{{"name", m.name},
+                   {"platform", m.tensor ? "onnxruntime_onnx" : ""},
+                   {"backend", m.tensor ? "onnxruntime" : "ingot"},
+                   {"version_policy", {{"latest", {{"num_versions", 1}}}}},
+                   {"max_batch_size", m.tensor ? m.tensor->options().batch_max : 0}};
+  const bool batched = m.tensor && m.tensor->options().batch_max > 0;
+  if (m.tensor) {
+    out["input"] = ports_config(m.tensor->inputs(), batched);
+    out["output"] = ports_config(m.tensor->outputs(), batched);
+  } else {
+    const auto text = [](const char* name) {
+      return json::array{json::object{{"name", name}, {"data_type", "TYPE_STRING"}, {"dims", json::array{1}}}};
+    };
+    out["input"] = text("text_input");
+    out["output"] = text("text_output");
+    out["model_transaction_policy"] = {{"decoupled", true}};
+  }
+  if (batched)
+    out["dynamic_batching"] = {{"preferred_batch_size", numbers(m.tensor->options().preferred)},
+                               {"max_queue_delay_microseconds", m.tensor->options().delay_max.count()},
+                               {"preserve_ordering", false}};
+  out["instance_group"] = json::array{{{"name", m.name}, {"kind", "KIND_CPU"}, {"count", 1}}};
+  return out;
+}
+
+json::object model_stats(const serving::Servable& m) {
+  json::object one{{"name", m.name}, {"version", std::to_string(m.version)}};
+  const serving::TensorStats s = m.tensor ? m.tensor->stats() : serving::TensorStats();
+  one["last_inference"] = s.last_inference_ms;
+  one["inference_count"] = s.inferences;
+  one["execution_count"] = s.executions;
+  one["inference_stats"] = {{"success", duration(s.success)},     {"fail", duration(s.fail)},
+                            {"queue", duration(s.queue)},         {"compute_input", duration(s.input)},
+                            {"compute_infer", duration(s.infer)}, {"compute_output", duration(s.output)},
+                            {"cache_hit", duration({})},          {"cache_miss", duration({})}};
+  json::array batches;
+  for (const auto& [size, b] : s.batches)
+    batches.push_back({{"batch_size", size},
+                       {"compute_input", duration(b.input)},
+                       {"compute_infer", duration(b.infer)},
+                       {"compute_output", duration(b.output)}});
+  one["batch_stats"] = std::move(batches);
+  return {{"model_stats", json::array{std::move(one)}}};
+}
+
+}  // namespace ingot::kserve

@@ -1,0 +1,40 @@
+// The body of an inference: JSON, with the binary tensor extension, in both directions.
+//
+//   parse_infer: foreign bytes to serving::TensorRequest      infer_response: its answer to a body
+// Thread-safety: pure functions. Limits: base/limits.h; a shape never claims more than the body holds.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/http/message.h"
+#include "serving/tensor_model.h"
+
+namespace ingot::kserve {
+
+struct WantedOutput {
+  std::string name;
+  bool binary = false;
+  int64_t classes = 0;  // classification extension: so many best entries; 0: the values
+};
+
+struct InferRequest {
+  std::string id;
+  serving::TensorRequest tensors;     // without on_done
+  std::vector<WantedOutput> outputs;  // empty: all
+  bool binary_default = false;        // for those, and for outputs that do not say
+};
+
+// ports: the model's inputs, for raw requests (json_bytes 0: the body is the one input's bytes).
+// json_bytes: of Inference-Header-Content-Length; absent: all of the body is JSON.
+// Errors: kInvalidArgument, naming the tensor; kUnimplemented (shared memory).
+Result<InferRequest> parse_infer(std::string_view body, std::optional<size_t> json_bytes,
+                                 const std::vector<serving::TensorPort>& ports);
+
+// Errors: kInvalidArgument (classification of what has no order).
+Result<http::Response> infer_response(const InferRequest& request, const serving::TensorAnswer& answer,
+                                      std::string_view model, int64_t version);
+
+}  // namespace ingot::kserve

@@ -1,0 +1,98 @@
+// The model repository extension: which models there are, and their loading and unloading by hand.
+#include <boost/asio/this_coro.hpp>
+#include <boost/json.hpp>
+
+#include "formats/printable.h"
+#include "server/http/event_channel.h"
+#include "server/kserve/face.h"
+
+namespace ingot::kserve {
+namespace {
+
+namespace json = boost::json;
+using http::asio::awaitable;
+
+// The body of these requests, which may be empty.
+Result<json::object> read_body(const std::string& body) {
+  if (body.empty()) return json::object();
+  json::parse_options options;
+  options.max_depth = limits::kJsonDepthMax;
+  boost::system::error_code ec;
+  json::value v = json::parse(body, ec, {}, options);
+  if (ec) return invalid("[kserve] failed to parse the request JSON buffer: {}", ec.message());
+  if (!v.is_object()) return invalid("[kserve] the request is not a JSON object");
+  return std::move(v.get_object());
+}
+
+Result<http::Response> index(const Face& face, const std::string& body) {
+  const json::object request = INGOT_TRY(read_body(body));
+  const json::value* flag = request.if_contains("ready");
+  if (flag && !flag->is_bool()) return invalid("[kserve] 'ready' must be true or false");
+  const bool only_ready = flag && flag->get_bool();
+  json::array list;
+  for (const serving::ModelStatus& m : face.models.index()) {
+    if (only_ready && m.state != serving::ModelState::kReady) continue;
+    json::object entry{{"name", valid_utf8(m.name)}};
+    if (!m.never_loaded) {
+      entry["version"] = std::to_string(m.version);
+      entry["state"] = serving::model_state_name(m.state);
+      if (!m.reason.empty()) entry["reason"] = valid_utf8(m.reason);
+    }
+    list.push_back(std::move(entry));
+  }
+  http::Response response;
+  response.body = json::serialize(list);
+  return response;
+}
+
+Result<void> check_load_parameters(const json::object& request) {
+  const json::value* v = request.if_contains("parameters");
+  const json::object* parameters = v ? v->if_object() : nullptr;
+  if (!parameters) return {};
+  for (const auto& [key, value] : *parameters)
+    return unimplemented("[kserve] load parameter '{}' is not supported yet", printable(std::string_view(key)));
+  return {};
+}
+
+}  // namespace
+
+awaitable<void> handle_index(const Face& face, http::Exchange& x) {
+  const auto done = index(face, x.request().body);
+  http::Response response = done ? *done : error_response(done.error());
+  co_await x.respond(std::move(response));
+}
+
+// Answers when the model is ready.
+awaitable<void> handle_load(const Face& face, http::Exchange& x) {
+  const std::string& name = x.request().captures.front();
+  const auto strand = co_await http::asio::this_coro::executor;
+  http::ChannelReader<Result<void>> reader(strand);
+  Result<void> done;
+  const auto body = read_body(x.request().body);
+  if (!body) done = std::unexpected(body.error());
+  if (done) done = check_load_parameters(*body);
+  if (done)
+    done =
+        face.models.load(name, [channel = reader.channel()](Result<void> loaded) { channel->push(std::move(loaded)); });
+  if (done) {
+    const auto results = co_await reader.take();
+    done = results.front();
+    if (!done) done = invalid("[kserve] load failed for model '{}': {}", printable(name), done.error().message());
+  } else if (done.error().code() == Code::kNotFound) {
+    done =
+        error(Code::kInternal, "[kserve] failed to load '{}', failed to poll from model repository", printable(name));
+  }
+  http::Response response = done ? http::Response{} : error_response(done.error());
+  co_await x.respond(std::move(response));
+}
+
+awaitable<void> handle_unload(const Face& face, http::Exchange& x) {
+  const auto body = read_body(x.request().body);
+  Result<void> done;
+  if (!body) done = std::unexpected(body.error());
+  if (done) done = face.models.unload(x.request().captures.front());
+  http::Response response = done ? http::Response{} : error_response(done.error());
+  co_await x.respond(std::move(response));
+}
+
+}  // namespace ingot::kserve

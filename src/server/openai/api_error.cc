@@ -1,0 +1,51 @@
+#include "server/openai/api_error.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+#include "formats/printable.h"
+
+namespace ingot::openai {
+namespace {
+
+// "INVALID_ARGUMENT" -> "invalid_argument"
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  return out;
+}
+
+std::string_view type_of(int status) {
+  switch (status) {
+    case 401: return "authentication_error";
+    case 403: return "permission_error";
+    case 404: return "not_found_error";
+    case 429: return "rate_limit_error";
+    case 501: return "not_implemented_error";
+    case 503: return "unavailable_error";
+    default: return status < 500 ? "invalid_request_error" : "server_error";
+  }
+}
+
+}  // namespace
+
+std::string error_json(const ApiError& e) {
+  boost::json::object error{{"message", valid_utf8(e.status.message())},
+                            {"type", type_of(http::http_status(e.status.code()))},
+                            {"param", nullptr},
+                            {"code", e.code.empty() ? lower(code_name(e.status.code())) : e.code}};
+  if (!e.param.empty()) error["param"] = valid_utf8(e.param);
+  return boost::json::serialize(boost::json::object{{"error", std::move(error)}});
+}
+
+http::Response error_response(const ApiError& e) {
+  http::Response r;
+  r.status = http::http_status(e.status.code());
+  r.body = error_json(e);
+  if (r.status == 429 || r.status == 503)
+    r.headers.emplace_back("Retry-After", std::to_string(std::max(1, e.retry_after_s)));
+  return r;
+}
+
+}  // namespace ingot::openai

@@ -1,0 +1,34 @@
+// OpenAI's interface: its routes, and what their handlers share.
+//
+// Feeds http/router. Ownership: borrows repository and workers, which outlive the server. Thread-safety: any.
+#pragma once
+
+#include "server/http/router.h"
+#include "server/http/workers.h"
+#include "server/openai/api_error.h"
+#include "serving/model_repository.h"
+
+namespace ingot::openai {
+
+struct Face {
+  serving::ModelRepository& models;
+  http::Workers& workers;
+};
+
+// /v1/models, /v1/completions, /v1/chat/completions, /v1/embeddings, /tokenize, /detokenize.
+void add_routes(http::Router& router, const Face& face);
+
+// The language model of that name; "" is the only one there is.
+// Errors: kNotFound (code model_not_found), kInvalidArgument (a tensor model, or several and no name), kUnavailable.
+Parsed<std::shared_ptr<serving::Servable>> find_model(const Face& face, const std::string& name);
+
+// The handlers, each in its own file.
+http::asio::awaitable<void> handle_completions(const Face& face, http::Exchange& x);
+http::asio::awaitable<void> handle_chat(const Face& face, http::Exchange& x);
+http::asio::awaitable<void> handle_embeddings(const Face& face, http::Exchange& x);
+http::asio::awaitable<void> handle_tokenize(const Face& face, http::Exchange& x);
+http::asio::awaitable<void> handle_detokenize(const Face& face, http::Exchange& x);
+http::asio::awaitable<void> handle_models(const Face& face, http::Exchange& x);
+http::asio::awaitable<void> handle_model(const Face& face, http::Exchange& x);
+
+}  // namespace ingot::openai

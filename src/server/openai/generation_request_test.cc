@@ -1,0 +1,89 @@
+// Request JSON to request structs, and the masks that a request asks for.
+#include "server/openai/generation_request.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+#include "server/openai/request_mask.h"
+
+namespace ingot::openai {
+namespace {
+
+Parsed<CompletionRequest> completion(const std::string& text) {
+  const auto body = parse_body(text);
+  if (!body) return std::unexpected(body.error());
+  return parse_completion(body->get_object());
+}
+
+TEST(CompletionRequest, absent_fields_mean_what_openai_says) {
+  const auto r = completion(R"({"prompt": "x"})");
+  ASSERT_TRUE(r);
+  const llm::SamplerParams& p = r->engine.sampler;
+  EXPECT_EQ(p.temperature, 1.0f);
+  EXPECT_EQ(p.top_p, 1.0f);
+  EXPECT_LE(p.top_k, 0);
+  EXPECT_EQ(p.min_p, 0.0f);
+  EXPECT_EQ(p.repeat_penalty, 1.0f);
+  EXPECT_EQ(r->engine.max_tokens, 16);
+  EXPECT_EQ(r->engine.n, 1);
+  EXPECT_FALSE(p.seed);
+  EXPECT_FALSE(p.logprobs);
+  EXPECT_TRUE(llm::validate(p));
+}
+
+TEST(CompletionRequest, null_is_absent_and_unknown_fields_do_nothing) {
+  EXPECT_TRUE(completion(R"({"prompt": "x", "temperature": null, "stop": null, "whatever": {"a": [1]}})"));
+}
+
+TEST(CompletionRequest, prompts_come_in_four_forms) {
+  EXPECT_EQ(completion(R"({"prompt": "x"})")->prompts.size(), 1u);
+  EXPECT_EQ(completion(R"({"prompt": ["x", "y"]})")->prompts.size(), 2u);
+  EXPECT_EQ(std::get<TokenIds>(completion(R"({"prompt": [1, 2, 3]})")->prompts[0]), (TokenIds{1, 2, 3}));
+  EXPECT_EQ(completion(R"({"prompt": [[1], [2, 3]]})")->prompts.size(), 2u);
+}
+
+TEST(CompletionRequest, the_first_wrong_field_is_blamed) {
+  const auto r = completion(R"({"prompt": "x", "temperature": "hot", "top_p": 7})");
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().param, "temperature");
+  EXPECT_NE(r.error().status.message().find("a string, must be a number"), std::string::npos);
+}
+
+TEST(CompletionRequest, sampler_fields_of_every_dialect_are_taken) {
+  const auto r = completion(
+      R"({"prompt": "x", "top_k": -1, "min_p": 0.1, "repetition_penalty": 1.2, "seed": -1, "min_tokens": 3,
+          "samplers": "top_k;temperature", "logit_bias": {"5": -100}, "dry_multiplier": 0.8, "mirostat": 2})");
+  ASSERT_TRUE(r) << r.error().status.message();
+  EXPECT_EQ(r->engine.sampler.repeat_penalty, 1.2f);
+  EXPECT_EQ(r->engine.sampler.order.size(), 2u);
+  EXPECT_EQ(r->engine.sampler.logit_bias.front(), std::pair(5, -100.0f));
+  EXPECT_TRUE(r->engine.sampler.seed.has_value());
+}
+
+TEST(ErrorJson, has_the_four_fields_of_openai) {
+  const auto e = boost::json::parse(error_json(ApiError(Status(Code::kInvalidArgument, "bad \xff"), "n")));
+  const auto& error = e.at("error").as_object();
+  EXPECT_EQ(error.at("param"), "n");
+  EXPECT_EQ(error.at("type"), "invalid_request_error");
+  EXPECT_EQ(error.at("code"), "invalid_argument");
+  EXPECT_EQ(error.size(), 4u);
+}
+
+TEST(RequestMask, forbids_the_last_token_of_a_bad_word_only_after_the_others) {
+  auto rules = std::make_shared<RequestMaskRules>();
+  rules->vocab = 70;
+  rules->allowed.assign(2, ~uint64_t{0});
+  rules->banned = {{3}, {4, 65}};
+  const auto mask = make_request_mask(rules);
+  const auto allowed = [&](int id) { return (mask->allowed()[static_cast<size_t>(id / 64)] >> (id % 64) & 1) != 0; };
+  EXPECT_FALSE(allowed(3));
+  EXPECT_TRUE(allowed(65));
+  mask->accept(4);
+  EXPECT_FALSE(allowed(65));
+  mask->accept(5);
+  EXPECT_TRUE(allowed(65));
+}
+
+}  // namespace
+}  // namespace ingot::openai

@@ -1,0 +1,53 @@
+// The engine requests of one HTTP request while they run: their events, and their end when the client goes.
+//
+// Ownership: shared with the callbacks that the connection holds; keeps the model alive. Cancels what still runs when
+// the last owner lets go. Thread-safety: the connection's strand.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "server/http/event_channel.h"
+#include "server/http/exchange.h"
+#include "server/openai/api_error.h"
+#include "serving/model_repository.h"
+
+namespace ingot::openai {
+
+struct TaggedEvent {
+  size_t prompt = 0;  // which of the requests
+  llm::Event event;
+};
+
+class Running {
+ public:
+  // at_once: how many may be in the engine together; the rest follow as these end.
+  // Errors: those of Engine::submit, with Retry-After where it is overloaded.
+  static Parsed<std::shared_ptr<Running>> start(std::shared_ptr<serving::Servable> model,
+                                                std::vector<llm::Request> requests, http::Exchange& exchange,
+                                                const http::asio::any_io_executor& strand, size_t at_once);
+  ~Running();
+
+  // At least one event; none only when all have ended.
+  http::asio::awaitable<std::vector<TaggedEvent>> take();
+  bool ended() const { return ended_ == total_; }
+  void cancel();
+
+  const llm::Engine& engine() const { return *model_->language; }
+  const serving::Servable& model() const { return *model_; }
+
+ private:
+  Running(std::shared_ptr<serving::Servable> model, std::vector<llm::Request> requests,
+          const http::asio::any_io_executor& strand);
+  Parsed<size_t> submit_next();
+
+  std::shared_ptr<serving::Servable> model_;
+  http::ChannelReader<TaggedEvent> events_;
+  std::deque<llm::Request> waiting_;
+  std::vector<std::optional<llm::RequestId>> ids_;  // empty: ended
+  size_t total_ = 0, ended_ = 0;
+  bool cancelled_ = false;
+};
+
+}  // namespace ingot::openai

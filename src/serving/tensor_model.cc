@@ -1,0 +1,296 @@
+#include "serving/tensor_model.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "formats/printable.h"
+#include "serving/tensor_rows.h"
+
+namespace ingot::serving {
+namespace {
+
+TensorPort port_of(const Value& value) {
+  TensorPort port{.name = value.name, .dtype = value.type.dtype, .ranked = value.type.ranked()};
+  if (port.ranked)
+    for (const Dim& d : *value.type.dims) port.shape.push_back(d.is_const() ? d.value() : -1);
+  return port;
+}
+
+std::string shape_text(const std::vector<int64_t>& shape) {
+  std::string text = "[";
+  for (const int64_t d : shape) text += fmt::format("{}{}", text.size() > 1 ? "," : "", d);
+  return text + "]";
+}
+
+std::string names_of(const std::vector<TensorPort>& ports) {
+  std::string names;
+  for (const TensorPort& p : ports) names += (names.empty() ? "" : ", ") + printable(p.name);
+  return names;
+}
+
+bool named_like_a_batch(std::string symbol) {
+  for (char& c : symbol)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  return symbol == "n" || symbol == "b" || symbol.find("batch") != std::string::npos;
+}
+
+// What an output that is not copied keeps alive; freed in the order of need. An output may be an input unchanged.
+struct Held {
+  Held(std::vector<Tensor> i, std::shared_ptr<Session> s, Session::Outputs o)
+      : inputs(std::move(i)), session(std::move(s)), outputs(std::move(o)) {}
+  std::vector<Tensor> inputs;
+  std::shared_ptr<Session> session;
+  Session::Outputs outputs;
+};
+
+int64_t unix_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+bool TensorModel::looks_batchable(const Graph& graph) {
+  std::optional<std::string> symbol;
+  const auto shares = [&](ValueId id) {
+    const Type& type = graph.value(id).type;
+    if (!type.ranked() || type.dims->empty() || type.dims->front().is_const()) return false;
+    const std::string name = type.dims->front().to_string();
+    if (!symbol) symbol = name;
+    return name == *symbol && type.dtype != DType::kString;
+  };
+  return std::ranges::all_of(graph.inputs(), shares) && std::ranges::all_of(graph.outputs(), shares) && symbol &&
+         named_like_a_batch(*symbol);
+}
+
+Result<std::shared_ptr<TensorModel>> TensorModel::create(std::unique_ptr<Session> session, BatchOptions options) {
+  std::shared_ptr<TensorModel> model(new TensorModel(std::move(session), std::move(options)));
+  const Graph& graph = model->session_->graph();
+  for (const ValueId id : graph.inputs()) model->inputs_.push_back(port_of(graph.value(id)));
+  for (const ValueId id : graph.outputs()) model->outputs_.push_back(port_of(graph.value(id)));
+  if (model->options_.batch_max > 0)
+    for (const auto* ports : {&model->inputs_, &model->outputs_})
+      for (const TensorPort& p : *ports)
+        if (!p.ranked || p.shape.empty() || p.shape.front() != -1)
+          return invalid("[serve] tensor '{}' has shape {}: a model that batches needs a first dimension of any size",
+                         printable(p.name), shape_text(p.shape));
+  model->thread_ = std::thread([m = model.get()] { m->run(); });
+  return model;
+}
+
+TensorModel::~TensorModel() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  for (Waiting& w : queue_) finish(w, error(Code::kUnavailable, "[serve] the model is being unloaded"));
+}
+
+Result<void> TensorModel::check_input(const TensorPort& port, const Tensor& tensor) const {
+  if (tensor.dtype() != port.dtype)
+    return invalid("[serve] input '{}' is {}, the model expects {}", printable(port.name), dtype_name(tensor.dtype()),
+                   dtype_name(port.dtype));
+  if (!port.ranked) return {};
+  bool fits = tensor.shape().rank() == static_cast<int>(port.shape.size());
+  for (int i = 0; fits && i < tensor.shape().rank(); ++i)
+    fits = port.shape[static_cast<size_t>(i)] == -1 || port.shape[static_cast<size_t>(i)] == tensor.shape()[i];
+  if (!fits)
+    return invalid("[serve] input '{}' has shape {}, the model expects {}", printable(port.name),
+                   tensor.shape().to_string(), shape_text(port.shape));
+  return {};
+}
+
+Result<std::vector<Tensor>> TensorModel::check(TensorRequest& request) const {
+  std::vector<Tensor> ordered(inputs_.size());
+  for (NamedTensor& given : request.inputs) {
+    const auto port = std::ranges::find(inputs_, given.name, &TensorPort::name);
+    if (port == inputs_.end())
+      return invalid("[serve] unexpected inference input '{}', allowed inputs are: {}", printable(given.name),
+                     names_of(inputs_));
+    Tensor& place = ordered[static_cast<size_t>(port - inputs_.begin())];
+    if (place.defined()) return invalid("[serve] input '{}' is given twice", printable(given.name));
+    INGOT_TRY(check_input(*port, given.tensor));
+    place = std::move(given.tensor);
+  }
+  for (size_t i = 0; i < inputs_.size(); ++i)
+    if (!ordered[i].defined())
+      return invalid("[serve] expected {} inputs but got {}: input '{}' is missing", inputs_.size(),
+                     request.inputs.size(), printable(inputs_[i].name));
+  for (const std::string& name : request.outputs)
+    if (std::ranges::find(outputs_, name, &TensorPort::name) == outputs_.end())
+      return invalid("[serve] unexpected inference output '{}', the model has: {}", printable(name),
+                     names_of(outputs_));
+  return ordered;
+}
+
+Result<void> TensorModel::submit(TensorRequest request) {
+  Waiting w;
+  w.inputs = INGOT_TRY(check(request));
+  w.request = std::move(request);
+  w.arrived = Clock::now();
+  if (options_.batch_max > 0) {
+    w.rows = w.inputs.front().shape()[0];
+    for (const Tensor& t : w.inputs)
+      if (t.shape()[0] != w.rows)
+        return invalid("[serve] the inputs' first dimensions differ: {} and {} (it is the batch)", w.rows,
+                       t.shape()[0]);
+    if (w.rows < 1 || (options_.refuse_larger && w.rows > options_.batch_max))
+      return invalid("[serve] inference request batch-size must be from 1 to {}, it is {}", options_.batch_max, w.rows);
+  }
+  const std::lock_guard lock(mutex_);
+  if (stop_) return error(Code::kUnavailable, "[serve] the model is being unloaded");
+  if (queue_.size() >= options_.queue_max) {
+    ++stats_.refused;
+    return error(Code::kResourceExhausted, "[serve] {} requests wait for this model already: try again later",
+                 queue_.size());
+  }
+  queue_.push_back(std::move(w));
+  changed_.notify_one();
+  return {};
+}
+
+TensorStats TensorModel::stats() const {
+  const std::lock_guard lock(mutex_);
+  TensorStats s = stats_;
+  s.pending = queue_.size();
+  return s;
+}
+
+bool TensorModel::fits(const Waiting& first, const Waiting& next) const {
+  for (size_t i = 0; i < first.inputs.size(); ++i)
+    if (!same_rows(first.inputs[i], next.inputs[i])) return false;
+  return true;
+}
+
+bool TensorModel::is_full(int64_t rows) const {
+  return rows >= options_.batch_max || std::ranges::find(options_.preferred, rows) != options_.preferred.end();
+}
+
+// Called and left with the lock held. Empty: the model ends.
+TensorModel::Batch TensorModel::take_batch(std::unique_lock<std::mutex>& lock) {
+  Batch batch;
+  int64_t rows = 0;
+  for (;;) {
+    changed_.wait(lock, [&] { return stop_ || !queue_.empty(); });
+    if (stop_) return batch;
+    if (options_.batch_max == 0) break;
+    // From the oldest on: those that go with it. Others keep their turn.
+    const auto until = queue_.front().arrived + options_.delay_max;
+    rows = 0;
+    for (const Waiting& w : queue_)
+      if (fits(queue_.front(), w) && rows + w.rows <= options_.batch_max) rows += w.rows;
+    if (is_full(rows) || Clock::now() >= until) break;
+    changed_.wait_until(lock, until);
+  }
+  batch.push_back(std::move(queue_.front()));
+  queue_.pop_front();
+  rows = batch.front().rows;
+  for (auto at = queue_.begin(); options_.batch_max > 0 && at != queue_.end() && rows < options_.batch_max;) {
+    if (!fits(batch.front(), *at) || rows + at->rows > options_.batch_max) {
+      ++at;
+      continue;
+    }
+    rows += at->rows;
+    batch.push_back(std::move(*at));
+    at = queue_.erase(at);
+  }
+  return batch;
+}
+
+void TensorModel::run() {
+  std::unique_lock lock(mutex_);
+  while (!stop_) {
+    Batch batch = take_batch(lock);
+    lock.unlock();
+    const auto now = Clock::now();
+    std::erase_if(batch, [&](Waiting& w) {
+      w.started = now;
+      if (!w.request.deadline || now < *w.request.deadline) return false;
+      finish(w, error(Code::kDeadlineExceeded, "[serve] the request waited longer than its timeout"));
+      return true;
+    });
+    if (!batch.empty()) execute(std::move(batch));
+    lock.lock();
+  }
+}
+
+void TensorModel::execute(Batch batch) {
+  const auto done = try_execute(batch);
+  if (done) return;
+  if (batch.size() == 1) {
+    finish(batch.front(), std::unexpected(done.error()));
+    return;
+  }
+  for (Waiting& w : batch) {
+    Batch alone;
+    alone.push_back(std::move(w));
+    if (const auto again = try_execute(alone); !again) finish(alone.front(), std::unexpected(again.error()));
+  }
+}
+
+Result<void> TensorModel::try_execute(Batch& batch) {
+  const auto start = Clock::now();
+  std::vector<Tensor> joined;
+  std::vector<TensorView> views;
+  int64_t rows = 0;
+  for (const Waiting& w : batch) rows += w.rows;
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    std::vector<TensorView> parts;
+    for (const Waiting& w : batch) parts.push_back(w.inputs[i]);
+    joined.push_back(batch.size() == 1 ? batch.front().inputs[i] : join_rows(parts));
+    views.push_back(joined.back());
+  }
+  const auto joined_at = Clock::now();
+  Session::Outputs outputs = INGOT_TRY(session_->run(views));
+  const auto held = std::make_shared<Held>(std::move(joined), session_, std::move(outputs));
+  const auto ran_at = Clock::now();
+  std::vector<TensorAnswer> answers(batch.size());
+  for (size_t o = 0; o < outputs_.size(); ++o) {
+    const TensorView whole = held->outputs[o];
+    if (batch.size() > 1 && (whole.shape.rank() == 0 || whole.shape[0] != rows))
+      return invalid("[serve] output '{}' of a batch of {} rows has shape {}", printable(outputs_[o].name), rows,
+                     whole.shape.to_string());
+    int64_t row = 0;
+    for (size_t b = 0; b < batch.size(); ++b) {
+      answers[b].outputs.push_back(
+          {outputs_[o].name, batch.size() == 1 ? keep_or_copy(whole, held) : copy_rows(whole, row, batch[b].rows)});
+      row += batch[b].rows;
+    }
+  }
+  const auto end = Clock::now();
+  {
+    const std::lock_guard lock(mutex_);
+    BatchStats& b = stats_.batches[rows];
+    ++stats_.executions;
+    stats_.inferences += static_cast<uint64_t>(rows);
+    stats_.last_inference_ms = unix_ms();
+    b.input.add(joined_at - start);
+    b.infer.add(ran_at - joined_at);
+    b.output.add(end - ran_at);
+    stats_.input.add(joined_at - start, batch.size());
+    stats_.infer.add(ran_at - joined_at, batch.size());
+    stats_.output.add(end - ran_at, batch.size());
+  }
+  for (size_t b = 0; b < batch.size(); ++b) finish(batch[b], std::move(answers[b]));
+  return {};
+}
+
+void TensorModel::finish(Waiting& w, Result<TensorAnswer> answer) {
+  const auto now = Clock::now();
+  {
+    const std::lock_guard lock(mutex_);
+    (answer ? stats_.success : stats_.fail).add(now - w.arrived);
+    if (answer) stats_.queue.add(w.started - w.arrived);
+  }
+  if (answer && !w.request.outputs.empty()) {
+    TensorAnswer wanted;
+    for (const std::string& name : w.request.outputs)
+      wanted.outputs.push_back(*std::ranges::find(answer->outputs, name, &NamedTensor::name));
+    answer = std::move(wanted);
+  }
+  w.request.on_done(std::move(answer));
+}
+
+}  // namespace ingot::serving
