@@ -62,6 +62,14 @@ TEST(OptionChecks, name_what_is_allowed_and_what_is_near) {
             "'fuse_cnov' is not one of fuse_conv, fuse_gelu (did you mean 'fuse_conv'?)");
 }
 
+TEST(OptionChecks, want_every_element_of_a_list) {
+  const auto check = list_of(integer_in(0, 9));
+  for (const auto* good : {"1", "1,2,3"}) EXPECT_EQ(complaint(check, good), "") << good;
+  for (const auto* bad : {"", ",", "1,,2", "1,", ",1"})
+    EXPECT_EQ(complaint(check, bad), "'' is not an integer from 0 to 9") << bad;
+  EXPECT_EQ(complaint(number_in(-1e300, 1e300), "nan"), "'nan' is not a finite number");
+}
+
 TEST(Command, an_error_about_an_option_is_wrong_usage) {
   EXPECT_EQ(exit_code(Status(Code::kInvalidArgument, "[cli] --dim: no")), kExitUsage);
   EXPECT_EQ(exit_code(Status(Code::kInvalidArgument, "[model] no")), kExitFailure);
@@ -72,6 +80,7 @@ TEST(InferInputs, refuse_json_that_a_type_does_not_hold) {
   EXPECT_TRUE(tensor_from_json("[[1,2],[3,4]]", DType::kU8).has_value());
   EXPECT_TRUE(tensor_from_json("-9223372036854775808", DType::kI64).has_value());
   EXPECT_TRUE(tensor_from_json("18446744073709551615", DType::kU64).has_value());
+  EXPECT_EQ(tensor_from_json("1e19", DType::kU64).value().as<uint64_t>()[0], 10000000000000000000u);
   for (const auto* bad : {"[256]", "[-1]", "[1.5]", "[1e300]", "[null]", "[\"1\"]", "[[1],[2,3],[]]", "[1,[2]]"})
     EXPECT_FALSE(tensor_from_json(bad, DType::kU8).has_value()) << bad;
   EXPECT_FALSE(tensor_from_json("9223372036854775808", DType::kI64).has_value());

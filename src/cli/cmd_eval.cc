@@ -10,6 +10,7 @@
 #include "base/mapped_file.h"
 #include "cli/command.h"
 #include "cli/model_options.h"
+#include "cli/option_checks.h"
 #include "llm/perplexity.h"
 
 namespace ingot::cli {
@@ -63,6 +64,8 @@ void add_eval(CLI::App& app, Action& action) {
   CLI::App* c =
       parent->add_subcommand("perplexity", "Perplexity of a text; windows of --ctx tokens (512), second half scored");
   add_model_options(*c, o->model);
+  c->get_option("--ctx")->check(
+      [](std::string text) { return text == "0" ? "" : integer_in(4, int64_t{1} << 24)(text); });
   c->add_option("-f,--file", o->file, "The text")->required();
   c->add_flag("--json", o->json_output, "One JSON object");
   c->footer(

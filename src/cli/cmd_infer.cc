@@ -59,8 +59,8 @@ struct Difference {
 Result<Difference> difference(const std::string& name, const TensorView& got, const TensorView& want,
                               const Options& o) {
   if (got.dtype != want.dtype || !(got.shape == want.shape))
-    return invalid("[infer] output '{}' is {}{}, expected {}{}", name, dtype_name(got.dtype), got.shape.to_string(),
-                   dtype_name(want.dtype), want.shape.to_string());
+    return invalid("[infer] output '{}' is {}{}, expected {}{}", printable(name), dtype_name(got.dtype),
+                   got.shape.to_string(), dtype_name(want.dtype), want.shape.to_string());
   Difference d{.name = name};
   for (int64_t i = 0; i < got.num_elements(); ++i) {
     const double a = number_at(got, i), b = number_at(want, i);
@@ -95,6 +95,7 @@ class Runner {
     if (auto ok = load(); !ok) return std::unexpected(about_file(ok.error(), o_.model));
     inputs_ = INGOT_TRY(make_inputs(session_->graph(), o_.inputs));
     INGOT_TRY(check_compared());
+    if (!o_.output_folder.empty()) INGOT_TRY(check_file_names());
     std::vector<TensorView> views(inputs_.begin(), inputs_.end());
     for (int i = 0; i + 1 < o_.repeat; ++i) {
       const Stopwatch watch;
@@ -112,7 +113,8 @@ class Runner {
       print_tables();
     for (const Difference& d : differences_)
       if (!d.equal)
-        return error(Code::kFailedPrecondition, "[infer] output '{}' differs by more than the tolerance", d.name);
+        return error(Code::kFailedPrecondition, "[infer] output '{}' differs by more than the tolerance",
+                     printable(d.name));
     return {};
   }
 
@@ -160,6 +162,19 @@ class Runner {
     return {};
   }
 
+  // No output overwrites another one's file.
+  Result<void> check_file_names() const {
+    std::map<std::string, std::string> taken;
+    for (ValueId v : session_->graph().outputs()) {
+      const std::string& name = session_->graph().value(v).name;
+      const auto [other, fresh] = taken.emplace(file_name(name), name);
+      if (!fresh && other->second != name)
+        return invalid("[infer] --output: the outputs '{}' and '{}' would both be the file '{}': run without --output",
+                       printable(other->second), printable(name), printable(other->first));
+    }
+    return {};
+  }
+
   Result<void> take_output(const std::string& name, const TensorView& t) {
     outputs_.emplace_back(name, TensorView{t.dtype, t.shape, nullptr});
     if (!o_.output_folder.empty()) {
@@ -184,16 +199,16 @@ class Runner {
     Table values({"", "name", "type", "shape"});
     const Graph& g = session_->graph();
     for (size_t i = 0; i < inputs_.size(); ++i)
-      values.add({"input", g.value(g.inputs()[i]).name, std::string(dtype_name(inputs_[i].dtype())),
+      values.add({"input", printable(g.value(g.inputs()[i]).name), std::string(dtype_name(inputs_[i].dtype())),
                   inputs_[i].shape().to_string()});
     for (const auto& [name, t] : outputs_)
-      values.add({"output", name, std::string(dtype_name(t.dtype)), t.shape.to_string()});
+      values.add({"output", printable(name), std::string(dtype_name(t.dtype)), t.shape.to_string()});
     fmt::print("{}\nload {:.1f} ms, run {:.3f} ms (median of {})\n", values.text(), load_ms_, median_ms(),
                run_ms_.size());
     if (!differences_.empty()) {
       Table table({"output", ">max abs", ">max rel", "verdict"});
       for (const Difference& d : differences_)
-        table.add({d.name, fmt::format("{:.3g}", d.abs_max), fmt::format("{:.3g}", d.rel_max),
+        table.add({printable(d.name), fmt::format("{:.3g}", d.abs_max), fmt::format("{:.3g}", d.rel_max),
                    d.equal ? "equal" : "differs"});
       fmt::print("\n{}", table.text());
     }
@@ -208,7 +223,7 @@ class Runner {
       const Step& step = s.plan->steps()[s.step];
       const Node& n = s.plan->graph().node(step.node);
       const double ns = static_cast<double>(s.nanoseconds);
-      table.add({n.name, std::string(op_name(n.op)), step.kernel.name,
+      table.add({printable(n.name), std::string(op_name(n.op)), step.kernel.name,
                  s.plan->graph().value(n.outputs[0]).type.to_string(), fmt::format("{:.3f}", ns / 1e6),
                  fmt::format("{:.1f}", total > 0 ? 100 * ns / total : 0)});
     }
@@ -219,7 +234,7 @@ class Runner {
     json::array list;
     const auto add = [&](const std::string& name, DType dtype, const Shape& shape) {
       json::array dims(shape.begin(), shape.end());
-      list.push_back(json::object{{"name", name}, {"type", dtype_name(dtype)}, {"shape", std::move(dims)}});
+      list.push_back(json::object{{"name", valid_utf8(name)}, {"type", dtype_name(dtype)}, {"shape", std::move(dims)}});
     };
     const Graph& g = session_->graph();
     if (inputs)
@@ -237,14 +252,14 @@ class Runner {
                                   {"run_ms_samples", json::array(run_ms_.begin(), run_ms_.end())}};
     json::array compared;
     for (const Difference& d : differences_)
-      compared.push_back(
-          json::object{{"name", d.name}, {"max_abs", d.abs_max}, {"max_rel", d.rel_max}, {"equal", d.equal}});
+      compared.push_back(json::object{
+          {"name", valid_utf8(d.name)}, {"max_abs", d.abs_max}, {"max_rel", d.rel_max}, {"equal", d.equal}});
     if (!compared.empty()) out["compare"] = std::move(compared);
     json::array steps;
     for (const StepTime& s : profile_.steps) {
       const Step& step = s.plan->steps()[s.step];
       const Node& n = s.plan->graph().node(step.node);
-      steps.push_back(json::object{{"node", n.name},
+      steps.push_back(json::object{{"node", valid_utf8(n.name)},
                                    {"op", op_name(n.op)},
                                    {"kernel", step.kernel.name},
                                    {"ms", static_cast<double>(s.nanoseconds) / 1e6}});

@@ -2,18 +2,18 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <array>
 #include <boost/json.hpp>
 #include <cstdio>
 #include <memory>
+#include <ranges>
 
-#include "base/mapped_file.h"
 #include "cli/command.h"
 #include "cli/interactive/chat.h"
 #include "cli/interactive/interrupt.h"
 #include "cli/model_options.h"
 #include "cli/option_checks.h"
 #include "cli/sampler_options.h"
+#include "cli/text_file.h"
 #include "formats/npy/npy.h"
 #include "formats/printable.h"
 #include "llm/generator.h"
@@ -30,40 +30,13 @@ struct Options {
   bool has_prompt = false, raw = false, json_output = false, special = false, verbose = false;
   int64_t max_tokens = -1;
   std::vector<std::string> stop;
+  std::string forced_list;
   std::vector<int32_t> forced;
 };
 
-Result<std::string> read_stream(std::FILE* stream, std::string_view name) {
-  std::string text;
-  std::array<char, 65536> part;
-  while (const size_t n = std::fread(part.data(), 1, part.size(), stream)) {
-    text.append(part.data(), n);
-    if (text.size() > limits::kPromptBytesMax)
-      return invalid("[run] {} has more than {} bytes: give a shorter prompt", name, limits::kPromptBytesMax);
-  }
-  if (std::ferror(stream)) return error(Code::kUnavailable, "[run] cannot read {}: is it a directory?", name);
-  return text;
-}
-
-// A pipe that the shell has opened for us: -f <(command).
-Result<std::string> read_descriptor(const std::string& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> stream(std::fopen(path.c_str(), "rb"), std::fclose);
-  if (!stream) return not_found("[run] cannot open '{}'", printable(path));
-  return read_stream(stream.get(), printable(path));
-}
-
 Result<std::string> prompt_text(const Options& o) {
   if (o.has_prompt) return o.prompt;
-  if (!o.file.empty() && o.file != "-") {
-    if (o.file == "/dev/stdin" || o.file.starts_with("/dev/fd/")) return read_descriptor(o.file);
-    const auto file = INGOT_TRY(MappedFile::open(o.file));
-    const auto bytes = file->bytes();
-    if (bytes.size() > limits::kPromptBytesMax)
-      return invalid("[run] '{}' has {} bytes, over the limit of {}: give a shorter prompt", printable(o.file),
-                     bytes.size(), limits::kPromptBytesMax);
-    return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  }
-  return read_stream(stdin, "standard input");
+  return read_text(o.file.empty() ? "-" : o.file, "run");
 }
 
 std::unexpected<Status> empty_prompt() {
@@ -185,9 +158,8 @@ void add_run(CLI::App& app, Action& action) {
   c->add_flag("--special", o->special, "Show the text of special tokens");
   c->add_flag("--json", o->json_output, "One JSON object: text, token_ids, prompt_token_ids, finish_reason, timings");
   c->add_flag("-v,--verbose", o->verbose, "Timings on standard error");
-  c->add_option("--force-tokens", o->forced, "Feed these token ids instead of the sampled ones (1,2,3)")
-      ->delimiter(',')
-      ->check(integer_in(0, std::numeric_limits<int32_t>::max()))
+  c->add_option("--force-tokens", o->forced_list, "Feed these token ids instead of the sampled ones (1,2,3)")
+      ->check(list_of(integer_in(0, std::numeric_limits<int32_t>::max())))
       ->group("Checking");
   c->add_option("--dump-logits", o->dump_logits, "Write each step's logits to this .npy file, f32 [steps, V]")
       ->group("Checking");
@@ -202,6 +174,8 @@ void add_run(CLI::App& app, Action& action) {
       "  ingot run model.gguf -p \"Once\" --seed 7 --json | jq .text");
   c->callback([o, prompt, &action] {
     o->has_prompt = prompt->count() > 0;
+    for (const auto id : std::views::split(o->forced_list, ','))
+      if (!id.empty()) o->forced.push_back(std::stoi(std::string(id.begin(), id.end())));
     check_sampler_options(o->sampler);
     if (o->sampler.logprobs >= 0 && !o->json_output) throw CLI::ValidationError("--logprobs needs --json");
     action = [o] { return run(*o); };

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mapped_file.h"
 #include "cli/command.h"
+#include "cli/text_file.h"
 #include "formats/printable.h"
 #include "plan/engine_file.h"
 #include "plan/engine_source.h"
@@ -71,9 +72,7 @@ Result<void> tokenize(const Options& options) {
   const auto& tokenizer = *read;
   const double load_ms = watch.elapsed_ms();
   if (!options.jsonl.empty()) return tokenize_lines(*tokenizer, options);
-  std::shared_ptr<const MappedFile> keep;
-  const std::string_view text =
-      options.file.empty() ? std::string_view(options.prompt) : INGOT_TRY(file_text(options.file, keep));
+  const std::string text = options.file.empty() ? options.prompt : INGOT_TRY(read_text(options.file, "tokenize"));
   const Stopwatch encoding;
   const auto ids = INGOT_TRY(tokenizer->encode(text, !options.no_special));
   const double encode_ms = encoding.elapsed_ms();
@@ -94,7 +93,7 @@ void add_tokenize(CLI::App& app, Action& action) {
   command->add_option("MODEL", options->model, "A .gguf file, a Hugging Face folder, or a tokenizer.json")->required();
   auto* input = command->add_option_group("input");
   input->add_option("-p,--prompt", options->prompt, "The text");
-  input->add_option("-f,--file", options->file, "A file with the text");
+  input->add_option("-f,--file", options->file, "A file with the text; -: standard input");
   input->add_option("--jsonl", options->jsonl, "A file with one JSON string a line; prints one JSON object a line");
   input->require_option(1);
   command->add_flag("--no-special", options->no_special, "Leave out what the model adds around a text (bos, eos)");

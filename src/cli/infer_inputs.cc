@@ -62,8 +62,8 @@ void store(Tensor& t, int64_t i, double v) {
     case DType::kF64: t.mutable_as<double>()[i] = v; break;
     case DType::kF16: t.mutable_as<uint16_t>()[i] = float_to_half(static_cast<float>(v)); break;
     case DType::kBF16: t.mutable_as<uint16_t>()[i] = float_to_bf16(static_cast<float>(v)); break;
-    case DType::kI64:
-    case DType::kU64: t.mutable_as<int64_t>()[i] = static_cast<int64_t>(v); break;
+    case DType::kI64: t.mutable_as<int64_t>()[i] = static_cast<int64_t>(v); break;
+    case DType::kU64: t.mutable_as<uint64_t>()[i] = static_cast<uint64_t>(v); break;
     case DType::kI32:
     case DType::kU32: t.mutable_as<int32_t>()[i] = static_cast<int32_t>(static_cast<int64_t>(v)); break;
     case DType::kI16:

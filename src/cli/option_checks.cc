@@ -43,6 +43,7 @@ CLI::Validator number_in(double low, double high) {
       [=](std::string& text) {
         double v = 0;
         if (parse(text, v) && v >= low && v <= high) return std::string();  // false for nan
+        if (shown(low) == shown(high)) return fmt::format("'{}' is not a finite number", printable(text));
         return fmt::format("'{}' is not a number from {} to {}", printable(text), shown(low), shown(high));
       },
       "");
@@ -55,6 +56,20 @@ CLI::Validator one_of(std::vector<std::string> names) {
         const std::string near = nearest(text, names);
         return fmt::format("'{}' is not one of {}{}", printable(text), fmt::join(names, ", "),
                            near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near));
+      },
+      "");
+}
+
+CLI::Validator list_of(CLI::Validator element) {
+  return CLI::Validator(
+      [element = std::move(element)](std::string& text) {
+        for (size_t from = 0; from <= text.size();) {
+          const size_t end = std::min(text.find(',', from), text.size());
+          std::string part = text.substr(from, end - from);
+          if (std::string problem = element(part); !problem.empty()) return problem;
+          from = end + 1;
+        }
+        return std::string();
       },
       "");
 }

@@ -15,5 +15,7 @@ CLI::Validator integer_in(int64_t low, int64_t high = std::numeric_limits<int64_
 CLI::Validator number_in(double low, double high);
 CLI::Validator one_of(std::vector<std::string> names);
 CLI::Validator not_empty();
+// Elements between commas, each as `element` wants it.
+CLI::Validator list_of(CLI::Validator element);
 
 }  // namespace ingot::cli

@@ -55,6 +55,15 @@ ValueId ModelBuilder::op(Op op, std::vector<ValueId> inputs, Attributes attribut
 ValueId ModelBuilder::embed_tokens(float scale) {
   const SourceTensor* table = weights_.find("token_embd.weight");
   if (table && table->view.shape.rank() == 2) config.vocab = table->view.shape[0];
+  // Rows beyond vocab_size are padding. GGUF files may have cut the padding off and kept the number.
+  constexpr HyperKey kVocab{"", "vocab_size"};
+  const auto claimed = hyperparameters().size_or(kVocab, 0);
+  if (!claimed)
+    fail(claimed.error());
+  else if (config.vocab > 0 && *claimed > config.vocab)
+    fail(Status(Code::kInvalidArgument,
+                fmt::format("[model] '{}' is {}, but the embeddings have {} rows: convert or download the model again",
+                            hyperparameters().name(kVocab), *claimed, config.vocab)));
   if (!status_) return kNoValue;
   const ValueId w = keep(weights_.matrix(graph_, "token_embd.weight", config.vocab, config.width));
   return op(Op::kEmbedding, {token_ids_, w}, {{"scale", scale}}, "token_embd");
@@ -95,7 +104,12 @@ std::vector<float> ModelBuilder::file_factors(const std::string& name) {
                                                     Type::of(t->view).to_string(), config.rope.rotary_dim / 2)));
     return {};
   }
-  return {t->view.as<float>(), t->view.as<float>() + t->view.num_elements()};
+  std::vector<float> factors(t->view.as<float>(), t->view.as<float>() + t->view.num_elements());
+  for (const float f : factors)
+    if (!(f > 0) || !std::isfinite(f))
+      fail(Status(Code::kInvalidArgument,
+                  fmt::format("[model] tensor '{}' has {}, not a finite number above 0: convert again", name, f)));
+  return factors;
 }
 
 ValueId ModelBuilder::rope_table(const RopeConfig& rope) {

@@ -8,16 +8,19 @@
 namespace ingot {
 namespace {
 
-constexpr int64_t kSizeMax = int64_t{1} << 31;
-
-std::vector<std::string_view> alternatives(std::string_view text) {
-  std::vector<std::string_view> out;
-  while (!text.empty()) {
-    const size_t bar = std::min(text.find('|'), text.size());
-    out.push_back(text.substr(0, bar));
-    text.remove_prefix(std::min(bar + 1, text.size()));
+// Weights that config.json says are packed would be read as if they were plain.
+Result<void> check_plain_weights(const Source& source) {
+  for (const auto& [key, value] : source.metadata()) {
+    if (!key.starts_with("config.quantization_config.") && !key.starts_with("config.text_config.quantization_config."))
+      continue;
+    const auto method = source.get_string(
+        fmt::format("{}quantization_config.quant_method", key.substr(0, key.find("quantization_config."))));
+    return unimplemented(
+        "[model] 'config.quantization_config' says that the weights are packed by '{}', which is not supported: use "
+        "the unquantized model or a .gguf file",
+        method && *method ? **method : "an unnamed method");
   }
-  return out;
+  return {};
 }
 
 Result<void> check(bool ok, std::string_view what, double value) {
@@ -55,7 +58,19 @@ Result<void> read_scaling(const Hyperparameters& h, RopeConfig& rope, double con
   static constexpr std::string_view kKnown[] = {"none", "linear", "yarn", "llama3", "longrope"};
   if (std::ranges::find(kKnown, rope.scaling) == std::end(kKnown))
     return unimplemented("[model] rope scaling '{}' is not one of none, linear, yarn, llama3, longrope", rope.scaling);
-  INGOT_TRY(check(rope.factor > 0 && std::isfinite(rope.factor), "rope.scaling.factor", rope.factor));
+  for (const std::string_view field : {"rope_scaling", "rope_parameters"})
+    INGOT_TRY(h.refuse_scalar({"", field}, "an object"));
+  INGOT_TRY(check(rope.factor > 0 && std::isfinite(rope.factor),
+                  h.name({"rope.scaling.factor", "rope_scaling.factor|rope_parameters.factor"}), rope.factor));
+  INGOT_TRY(
+      check(rope.attention_factor >= 0,
+            h.name({"rope.scaling.attn_factor", "rope_scaling.attention_factor|rope_parameters.attention_factor"}),
+            rope.attention_factor));
+  if (rope.scaling == "yarn") {
+    INGOT_TRY(check(rope.base > 1, h.name({"rope.freq_base", "rope_theta|rope_parameters.rope_theta"}), rope.base));
+    for (const auto& [beta, name] : {std::pair{rope.beta_fast, "beta_fast"}, {rope.beta_slow, "beta_slow"}})
+      INGOT_TRY(check(beta > 0, fmt::format("rope scaling's {}", name), beta));
+  }
   if (rope.scaling == "llama3")
     INGOT_TRY(check(rope.high_freq_factor > rope.low_freq_factor && rope.low_freq_factor > 0,
                     "rope_scaling.high_freq_factor", rope.high_freq_factor));
@@ -63,119 +78,23 @@ Result<void> read_scaling(const Hyperparameters& h, RopeConfig& rope, double con
     if (!factors->empty())
       INGOT_TRY(check(static_cast<int64_t>(factors->size()) == rope.rotary_dim / 2,
                       "the number of long_factor or short_factor elements", static_cast<double>(factors->size())));
-  return check(rope.original_context >= 1, "original_context_length", rope.original_context);
+  for (const auto& [factors, name] :
+       {std::pair{&rope.long_factors, "long_factor"}, {&rope.short_factors, "short_factor"}})
+    for (const float f : *factors)
+      INGOT_TRY(check(std::isfinite(f) && f > 0, fmt::format("config.rope_scaling.{}", name), static_cast<double>(f)));
+  const bool enough = rope.original_context > 1 || (rope.scaling != "longrope" && rope.original_context == 1);
+  return check(enough,
+               h.name({"rope.scaling.original_context_length",
+                       "original_max_position_embeddings|rope_scaling.original_max_position_embeddings"}),
+               rope.original_context);
 }
 
 }  // namespace
 
-Hyperparameters::Hyperparameters(const Source& source, std::string architecture)
-    : source_(source), architecture_(std::move(architecture)) {}
-
-std::vector<std::string> Hyperparameters::spellings(HyperKey key) const {
-  std::vector<std::string> out;
-  if (source_.kind() == SourceKind::kGguf) {
-    for (std::string_view k : alternatives(key.gguf)) out.push_back(fmt::format("{}.{}", architecture_, k));
-  } else {
-    for (std::string_view k : alternatives(key.hf)) {
-      out.push_back(fmt::format("config.text_config.{}", k));
-      out.push_back(fmt::format("config.{}", k));
-    }
-  }
-  return out;
-}
-
-std::string Hyperparameters::name(HyperKey key) const {
-  const auto names = spellings(key);
-  for (const std::string& k : names)
-    if (source_.find_metadata(k)) return k;
-  if (names.empty()) return architecture_;
-  return source_.kind() == SourceKind::kGguf ? names.front() : names[1];  // text_config is for models with more parts
-}
-
-Result<int64_t> Hyperparameters::size_or(HyperKey key, int64_t fallback, int64_t null) const {
-  for (const std::string& k : spellings(key)) {
-    if (source_.is_null(k)) return null;
-    // Some files give one value a layer; one that is the same for all layers is that value.
-    if (const MetaValue* m = source_.find_metadata(k))
-      if (const auto* list = std::get_if<std::vector<int64_t>>(m)) {
-        if (list->empty() || std::ranges::any_of(*list, [&](int64_t x) { return x != list->front(); }))
-          return unimplemented("[model] '{}' differs between layers, which this architecture does not support yet", k);
-        return list->front();
-      }
-    const auto v = INGOT_TRY(source_.get_int(k));
-    if (!v) continue;
-    if (*v < 0 || *v >= kSizeMax)
-      return invalid("[model] '{}' is {}, not a size in [0, 2^31): convert or download the model again", k, *v);
-    return *v;
-  }
-  return fallback;
-}
-
-Result<int64_t> Hyperparameters::require_size(HyperKey key, int64_t fallback) const {
-  const int64_t v = INGOT_TRY(size_or(key, fallback ? fallback : -1));
-  if (v < 0) return invalid("[model] '{}' is missing: the file is incomplete, convert it again", name(key));
-  if (v == 0)
-    return invalid("[model] '{}' is 0, it must be at least 1: convert or download the model again", name(key));
-  return v;
-}
-
-Result<double> Hyperparameters::number_or(HyperKey key, double fallback, double null) const {
-  for (const std::string& k : spellings(key)) {
-    if (source_.is_null(k)) return null;
-    const auto v = INGOT_TRY(source_.get_double(k));
-    if (!v) continue;
-    if (!std::isfinite(*v))
-      return invalid("[model] '{}' is {}, not a finite number: convert or download the model again", k, *v);
-    return *v;
-  }
-  return fallback;
-}
-
-Result<bool> Hyperparameters::flag_or(HyperKey key, bool fallback) const {
-  for (const std::string& k : spellings(key))
-    if (const auto v = INGOT_TRY(source_.get_bool(k))) return *v;
-  return fallback;
-}
-
-Result<std::vector<bool>> Hyperparameters::sliding_layers(int64_t layers,
-                                                          const std::function<bool(int64_t)>& otherwise) const {
-  std::vector<bool> out;
-  for (const std::string& k : spellings({"", "layer_types"})) {
-    const MetaValue* m = source_.find_metadata(k);
-    if (!m) continue;
-    const auto* types = std::get_if<std::vector<std::string_view>>(m);
-    if (!types || static_cast<int64_t>(types->size()) != layers)
-      return invalid("[model] '{}' is not a list of {} texts, one a layer: download the model again", k, layers);
-    for (std::string_view type : *types) {
-      if (type != "sliding_attention" && type != "full_attention")
-        return unimplemented("[model] '{}' has '{}', which is not one of sliding_attention, full_attention", k, type);
-      out.push_back(type == "sliding_attention");
-    }
-    return out;
-  }
-  for (int64_t i = 0; i < layers; ++i) out.push_back(otherwise(i));
-  return out;
-}
-
-Result<std::string> Hyperparameters::string_or(HyperKey key, std::string fallback) const {
-  for (const std::string& k : spellings(key))
-    if (const auto v = INGOT_TRY(source_.get_string(k))) return std::string(*v);
-  return fallback;
-}
-
-std::vector<float> Hyperparameters::floats(HyperKey key) const {
-  for (const std::string& k : spellings(key)) {
-    const MetaValue* m = source_.find_metadata(k);
-    if (!m) continue;
-    if (const auto* d = std::get_if<std::vector<double>>(m)) return {d->begin(), d->end()};
-    if (const auto* i = std::get_if<std::vector<int64_t>>(m)) return {i->begin(), i->end()};
-  }
-  return {};
-}
-
 Result<ModelConfig> read_config(const Source& source, const std::string& architecture) {
   const Hyperparameters h(source, architecture);
   ModelConfig c{.architecture = architecture};
+  if (source.kind() == SourceKind::kHuggingFace) INGOT_TRY(check_plain_weights(source));
   const ClassDefaults d = INGOT_TRY(class_defaults(source));
   c.layers = INGOT_TRY(h.require_size({"block_count", "num_hidden_layers|n_layer"}, d.layers));
   c.width = INGOT_TRY(h.require_size({"embedding_length", "hidden_size|n_embd"}, d.width));
@@ -207,6 +126,9 @@ Result<ModelConfig> read_config(const Source& source, const std::string& archite
                    h.name({"attention.key_length", "head_dim"}), c.head_dim, c.width, c.heads, kAgain);
   INGOT_TRY(check(c.norm_eps >= 0 && c.norm_eps < 1, h.name({"attention.layer_norm_rms_epsilon", "rms_norm_eps"}),
                   static_cast<double>(c.norm_eps)));
+  for (const auto& [cap, name] :
+       {std::pair{c.attention_softcap, "attn_logit_softcapping"}, {c.logit_softcap, "final_logit_softcapping"}})
+    if (cap < 0) return invalid("[model] '{}' is {}, not at least 0: {}", h.name({name, name}), cap, kAgain);
   c.attention_scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_dim)));
   c.rope.base = INGOT_TRY(h.number_or({"rope.freq_base", "rope_theta|rope_parameters.rope_theta"}, 10000));
   INGOT_TRY(check(c.rope.base > 0, h.name({"rope.freq_base", "rope_theta"}), c.rope.base));
@@ -216,6 +138,9 @@ Result<ModelConfig> read_config(const Source& source, const std::string& archite
     return invalid("[model] '{}' is {}, not in (0, 1]: {}", h.name(kPartial), partial, kAgain);
   c.rope.rotary_dim =
       INGOT_TRY(h.size_or({kPartial.gguf, ""}, static_cast<int64_t>(static_cast<double>(c.head_dim) * partial)));
+  if (partial == 1 && c.rope.rotary_dim == c.head_dim && c.head_dim % 2)
+    return invalid("[model] '{}' is {}, not an even number ({} wide, {} heads): {}",
+                   h.name({"attention.key_length", "head_dim"}), c.head_dim, c.width, c.heads, kAgain);
   if (c.rope.rotary_dim % 2 || c.rope.rotary_dim < 2 || c.rope.rotary_dim > c.head_dim)
     return invalid("[model] '{}' lets {} of a head's {} elements rotate, which is not an even number of them: {}",
                    h.name(kPartial), c.rope.rotary_dim, c.head_dim, kAgain);

@@ -58,6 +58,11 @@ class Hyperparameters {
   Result<bool> flag_or(HyperKey key, bool fallback) const;
   Result<std::string> string_or(HyperKey key, std::string fallback) const;
   std::vector<float> floats(HyperKey key) const;
+  // kInvalidArgument naming the key where it holds a plain value, not `wanted`.
+  Result<void> refuse_scalar(HyperKey key, std::string_view wanted) const;
+  // The graph's name for the activation that config.json has under `field`; absent, null or GGUF: the fallback.
+  // Errors: kUnimplemented naming field and value.
+  Result<std::string> activation(std::string_view field, std::string_view fallback) const;
   // By layer, whether it sees only the window: as config.json's layer_types says, else what `otherwise` does.
   Result<std::vector<bool>> sliding_layers(int64_t layers, const std::function<bool(int64_t layer)>& otherwise) const;
   // For messages: the spelling that the file uses, or the one it should.

@@ -3,6 +3,7 @@
 namespace ingot {
 
 Result<LanguageModel> build_decoder(ModelBuilder& b, const DecoderOptions& options) {
+  const std::string act = INGOT_TRY(b.hyperparameters().activation("hidden_act", "silu"));
   ValueId x = b.embed_tokens();  // [T, E]
   const ValueId table = b.rope_table(b.config.rope);
   for (int64_t i = 0; i < b.config.layers; ++i) {
@@ -10,7 +11,7 @@ Result<LanguageModel> build_decoder(ModelBuilder& b, const DecoderOptions& optio
     const int64_t window = options.window ? options.window(i) : 0;
     const ValueId h = b.rms_norm(x, blk + ".attn_norm");
     x = b.add(x, b.self_attention(h, blk, i, table, {.window = window, .head_norms = options.head_norms}));
-    x = b.add(x, b.gated_mlp(b.rms_norm(x, blk + ".ffn_norm"), blk, "silu"));
+    x = b.add(x, b.gated_mlp(b.rms_norm(x, blk + ".ffn_norm"), blk, act));
   }
   return b.finish(b.rms_norm(x, "output_norm"));
 }

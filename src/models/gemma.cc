@@ -19,12 +19,18 @@ ValueId gemma_start(ModelBuilder& b) {
   return b.embed_tokens(std::sqrt(static_cast<float>(b.config.width)));
 }
 
-ValueId gemma_layer(ModelBuilder& b, ValueId x, int64_t layer, ValueId rope_table, const AttentionOptions& options) {
+ValueId gemma_layer(ModelBuilder& b, ValueId x, int64_t layer, ValueId rope_table, const std::string& act,
+                    const AttentionOptions& options) {
   const std::string blk = fmt::format("blk.{}", layer);
   const ValueId a = b.self_attention(b.rms_norm(x, blk + ".attn_norm"), blk, layer, rope_table, options);
   x = b.add(x, b.rms_norm(a, blk + ".post_attention_norm"));
-  const ValueId m = b.gated_mlp(b.rms_norm(x, blk + ".ffn_norm"), blk, "gelu_tanh");
+  const ValueId m = b.gated_mlp(b.rms_norm(x, blk + ".ffn_norm"), blk, act);
   return b.add(x, b.rms_norm(m, blk + ".post_ffw_norm"));
+}
+
+// transformers' Gemma 2 and 3 do not read hidden_act.
+Result<std::string> gemma_activation(const ModelBuilder& b) {
+  return b.hyperparameters().activation("hidden_activation", "gelu_tanh");
 }
 
 Result<float> gemma_attention_scale(const ModelBuilder& b, int64_t layers_of_27b) {

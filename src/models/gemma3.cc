@@ -21,11 +21,12 @@ Result<LanguageModel> build_gemma3(ModelBuilder& b) {
       {"rope.local.freq_base|rope.freq_base_swa", "rope_local_base_freq|rope_parameters.sliding_attention.rope_theta"},
       10000));
   local.scaling = "none";
+  const std::string act = INGOT_TRY(gemma_activation(b));
   ValueId x = gemma_start(b);
   const ValueId global_table = b.rope_table(global), local_table = b.rope_table(local);
   for (int64_t i = 0; i < c.layers; ++i) {
     const bool local_layer = slides[static_cast<size_t>(i)];
-    x = gemma_layer(b, x, i, local_layer ? local_table : global_table,
+    x = gemma_layer(b, x, i, local_layer ? local_table : global_table, act,
                     {.window = local_layer ? c.window : 0, .scale = scale, .head_norms = true});
   }
   return b.finish(b.rms_norm(x, "output_norm"));

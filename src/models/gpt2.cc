@@ -20,6 +20,11 @@ constexpr NamePair kNames[] = {
 
 Result<LanguageModel> build_gpt2(ModelBuilder& b) {
   const ModelConfig& c = b.config;
+  const Hyperparameters h = b.hyperparameters();
+  const std::string act = INGOT_TRY(h.activation("activation_function", "gelu_tanh"));
+  for (const auto& [field, usual] : {std::pair{"scale_attn_weights", true}, {"scale_attn_by_inverse_layer_idx", false}})
+    if (INGOT_TRY(h.flag_or({"", field}, usual)) != usual)
+      return unimplemented("[model] '{}' is {}, only {} is supported", h.name({"", field}), !usual, usual);
   b.use_names(kNames);
   b.transposed = b.from_hugging_face();
   if (b.context() > c.context)
@@ -32,7 +37,7 @@ Result<LanguageModel> build_gpt2(ModelBuilder& b) {
     const auto [q, k, v] = b.split3(qkv, c.width, c.width, c.width);
     x = b.add(x, b.linear(b.attention(q, k, v, i, {}), blk + ".attn_output", c.width, c.width));
     const ValueId up = b.linear(b.layer_norm(x, blk + ".ffn_norm"), blk + ".ffn_up", c.ffn, c.width);
-    x = b.add(x, b.linear(b.activation(up, "gelu_tanh"), blk + ".ffn_down", c.width, c.ffn));
+    x = b.add(x, b.linear(b.activation(up, act), blk + ".ffn_down", c.width, c.ffn));
   }
   return b.finish(b.layer_norm(x, "output_norm"));
 }

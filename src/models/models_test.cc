@@ -151,6 +151,45 @@ TEST(BuildModel, gives_qwen_its_window_only_where_it_is_switched_on) {
   EXPECT_EQ(windows(graph_of(folder.open(config))), (std::vector{0, 0, 0}));
 }
 
+// The error of the model `name` with this field in its config.json, or its graph.
+std::string with_field(const std::string& name, const std::string& field, const std::string& value) {
+  const std::string model = golden("models/" + name);
+  const Folder folder(model);
+  std::string config = read_text(model + "/config.json");
+  const std::string known = fmt::format("\n \"{}\":", field);
+  if (const size_t at = config.find(known); at != config.npos) config.erase(at, config.find(',', at) + 1 - at);
+  config.replace(config.find('{'), 1, fmt::format("{{\"{}\": {},", field, value));
+  return graph_of(folder.open(config));
+}
+
+TEST(BuildModel, takes_the_activation_that_the_config_names) {
+  constexpr std::pair<const char*, const char*> kFields[] = {
+      {"llama", "hidden_act"},         {"qwen2", "hidden_act"},         {"phi3", "hidden_act"},
+      {"gemma2", "hidden_activation"}, {"gemma3", "hidden_activation"}, {"gpt2", "activation_function"}};
+  for (const auto& [name, field] : kFields) {
+    for (const auto& [given, known] : {std::pair{"relu", "relu"},
+                                       {"swish", "silu"},
+                                       {"gelu", "gelu"},
+                                       {"gelu_fast", "gelu_tanh"},
+                                       {"gelu_new", "gelu_tanh"}}) {
+      const std::string graph = with_field(name, field, fmt::format("\"{}\"", given));
+      EXPECT_NE(graph.find(fmt::format("activation=\"{}\"", known)), std::string::npos) << graph;
+    }
+    const std::string error = with_field(name, field, "\"quick_gelu\"");
+    EXPECT_NE(error.find(fmt::format("'config.{}' is 'quick_gelu'", field)), std::string::npos) << error;
+  }
+  EXPECT_EQ(with_field("gemma2", "hidden_act", "\"relu\""), with_field("gemma2", "hidden_act", "\"gelu\""));
+}
+
+TEST(BuildModel, refuses_what_would_change_the_numbers_unseen) {
+  for (const auto& [name, field, value] : {std::tuple{"gpt2", "scale_attn_weights", "false"},
+                                           {"gpt2", "scale_attn_by_inverse_layer_idx", "true"},
+                                           {"llama", "quantization_config", R"({"quant_method": "fp8"})"}}) {
+    const std::string error = with_field(name, field, value);
+    EXPECT_NE(error.find(fmt::format("'config.{}'", field)), std::string::npos) << error;
+  }
+}
+
 TEST(ReadConfig, tells_null_from_absent) {
   const Folder folder;
   const auto window = [&](const std::string& field) {
@@ -189,6 +228,31 @@ TEST(ReadConfig, multiplies_the_factor_of_a_gguf_with_that_of_yarn) {
   };
   EXPECT_NEAR(factor("yarn", 0.8), 0.8 * (1 + 0.1 * std::log(4.0)), 1e-12);
   EXPECT_EQ(factor("longrope", 0.8), 0.8);
+}
+
+TEST(ReadConfig, names_the_field_that_cannot_be) {
+  const Folder folder;
+  constexpr std::pair<const char*, const char*> kBad[] = {
+      {R"("head_dim": 7)", "'config.head_dim' is 7"},
+      {R"("final_logit_softcapping": -1)", "'config.final_logit_softcapping' is -1"},
+      {R"("rope_scaling": "yarn")", "'config.rope_scaling'"},
+      {R"("rope_scaling": {"rope_type": "linear", "factor": 0})", "'config.rope_scaling.factor' is 0"},
+      {R"("rope_scaling": {"rope_type": "yarn", "factor": 2, "attention_factor": -1})",
+       "'config.rope_scaling.attention_factor' is -1"},
+      {R"("rope_theta": 1, "rope_scaling": {"rope_type": "yarn", "factor": 2})", "'config.rope_theta' is 1"},
+      {R"("rope_scaling": {"rope_type": "longrope", "factor": 2, "original_max_position_embeddings": 1})",
+       "'config.rope_scaling.original_max_position_embeddings' is 1"}};
+  for (const auto& [field, message] : kBad) {
+    const auto config = read_config(*folder.open(fmt::format(R"({{"model_type": "llama", {}}})", field)), "llama");
+    ASSERT_FALSE(config) << field;
+    EXPECT_NE(config.error().message().find(message), std::string::npos) << config.error().message();
+  }
+}
+
+TEST(BuildModel, refuses_a_vocabulary_beyond_the_embeddings) {
+  const std::string error = with_field("llama", "vocab_size", "100000");
+  EXPECT_NE(error.find("'config.vocab_size' is 100000"), std::string::npos) << error;
+  EXPECT_TRUE(with_field("llama", "vocab_size", "200").starts_with("graph"));
 }
 
 }  // namespace

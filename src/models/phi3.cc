@@ -12,6 +12,7 @@ constexpr NamePair kNames[] = {{"blk.%.ffn_up", "model.layers.%.mlp.gate_up_proj
 
 Result<LanguageModel> build_phi3(ModelBuilder& b) {
   const ModelConfig& c = b.config;
+  const std::string act = INGOT_TRY(b.hyperparameters().activation("hidden_act", "silu"));
   b.use_names(kNames);
   const int64_t q_width = c.heads * c.head_dim, kv_width = c.kv_heads * c.head_dim;
   ValueId x = b.embed_tokens();
@@ -23,7 +24,7 @@ Result<LanguageModel> build_phi3(ModelBuilder& b) {
     const ValueId a = b.attention(b.rope(q, table), b.rope(k, table), v, i, {.window = c.window});
     x = b.add(x, b.linear(a, blk + ".attn_output", c.width, q_width));
     const ValueId gate_up = b.linear(b.rms_norm(x, blk + ".ffn_norm"), blk + ".ffn_up", 2 * c.ffn, c.width);
-    x = b.add(x, b.linear(b.gated(gate_up, kNoValue, "silu"), blk + ".ffn_down", c.width, c.ffn));
+    x = b.add(x, b.linear(b.gated(gate_up, kNoValue, act), blk + ".ffn_down", c.width, c.ffn));
   }
   return b.finish(b.rms_norm(x, "output_norm"));
 }

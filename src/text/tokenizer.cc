@@ -78,7 +78,10 @@ Result<std::shared_ptr<const Tokenizer>> Tokenizer::from_path(const std::string&
 namespace {
 
 Result<void> encode_words(const Parts& parts, Segment& segment, std::vector<int32_t>& out) {
-  for (const auto& p : parts.pre_tokenizers) INGOT_TRY(p->apply(segment));
+  for (const auto& p : parts.pre_tokenizers) {
+    INGOT_TRY(p->apply(segment));
+    INGOT_TRY(tokenizer::check_stage("a pre_tokenizer", segment.text.size()));
+  }
   const std::string_view text = segment.text;
   for (const auto& w : segment.words) INGOT_TRY(parts.model->encode(text.substr(w.begin, w.end - w.begin), out));
   return {};
@@ -88,7 +91,7 @@ Result<void> encode_words(const Parts& parts, Segment& segment, std::vector<int3
 Result<bool> loses_first(const Parts& parts, std::string_view text) {
   if (text.empty()) return false;
   std::string first(text.substr(0, static_cast<size_t>(tokenizer::utf8_length(static_cast<unsigned char>(text[0])))));
-  for (const auto& n : parts.normalizers) INGOT_TRY(n->apply(first));
+  INGOT_TRY(parts.normalize(first));
   return first.empty();
 }
 
@@ -96,7 +99,7 @@ Result<bool> loses_first(const Parts& parts, std::string_view text) {
 Result<void> encode_segment(const Parts& parts, std::string text, bool at_start, bool parse_special,
                             std::vector<int32_t>& out) {
   if (at_start && !parts.normalizers.empty()) at_start = !INGOT_TRY(loses_first(parts, text));
-  for (const auto& n : parts.normalizers) INGOT_TRY(n->apply(text));
+  INGOT_TRY(parts.normalize(text));
   if (text.empty()) return {};
   Segment segment;
   if (parts.normalized_tokens.empty()) {

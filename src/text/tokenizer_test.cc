@@ -111,6 +111,23 @@ TEST(Tokenizer, names_what_it_does_not_support) {
     EXPECT_FALSE(Tokenizer::from_json(bad)) << bad;
 }
 
+TEST(Tokenizer, refuses_stages_that_let_a_text_grow_without_bound) {
+  const std::string model = R"({"model":{"type":"WordLevel","vocab":{"a":0},"unk_token":"a"})";
+  const std::string replace =
+      fmt::format(R"({{"type":"Replace","pattern":{{"String":"a"}},"content":"{}"}})", std::string(10000, 'a'));
+  const std::string three = replace + "," + replace + "," + replace;
+  const auto t = Tokenizer::from_json(model + R"(,"normalizer":{"type":"Sequence","normalizers":[)" + three + "]}}");
+  ASSERT_TRUE(t) << t.error().message();
+  const auto ids = (*t)->encode("a", false);
+  ASSERT_FALSE(ids);
+  EXPECT_EQ(ids.error().code(), Code::kResourceExhausted);
+  EXPECT_NE(ids.error().message().find("normalizer Replace"), std::string::npos) << ids.error().message();
+  const auto d = Tokenizer::from_json(model + R"(,"decoder":{"type":"Sequence","decoders":[)" + three + "]}}");
+  ASSERT_FALSE(d);
+  EXPECT_EQ(d.error().code(), Code::kResourceExhausted);
+  EXPECT_NE(d.error().message().find("decoder Replace"), std::string::npos) << d.error().message();
+}
+
 TEST(StreamingDetokenizer, holds_half_code_points_back) {
   const auto t = load("byte_fallback");
   StreamingDetokenizer stream(t);

@@ -2,6 +2,7 @@
 #include <boost/json.hpp>
 #include <map>
 
+#include "formats/printable.h"
 #include "text/chat/chat_template.h"
 
 namespace ingot {
@@ -9,8 +10,13 @@ namespace {
 
 namespace json = boost::json;
 
+struct Template {
+  std::string text, origin;  // origin: the file or the key that it is from
+};
+
 struct Found {
-  std::map<std::string, std::string, std::less<>> templates;
+  std::map<std::string, Template, std::less<>> templates;
+  std::string wrong_type;  // the origin of a chat_template that is no text
   json::object special_tokens;
 };
 
@@ -20,10 +26,13 @@ Found read_gguf(const Source& source) {
   Found found;
   for (const auto& [key, value] : source.metadata()) {
     const auto* text = std::get_if<std::string_view>(&value);
+    if (text == nullptr && key == kKey) found.wrong_type = kKey;
     if (text == nullptr || !key.starts_with(kKey)) continue;
-    if (key == kKey) found.templates["default"] = *text;
-    if (key.size() > kKey.size() + 1 && key[kKey.size()] == '.')
-      found.templates[std::string(key.substr(kKey.size() + 1))] = *text;
+    Template here{std::string(*text), std::string(key)};
+    if (key == kKey)
+      found.templates["default"] = std::move(here);
+    else if (key.size() > kKey.size() + 1 && key[kKey.size()] == '.')
+      found.templates[std::string(key.substr(kKey.size() + 1))] = std::move(here);
   }
   const MetaValue* list = source.find_metadata("tokenizer.ggml.tokens");
   const auto* tokens = list != nullptr ? std::get_if<std::vector<std::string_view>>(list) : nullptr;
@@ -46,22 +55,27 @@ json::object read_object(const Source& source, std::string_view file) {
   return !failed && value.is_object() ? std::move(value.get_object()) : json::object();
 }
 
-void add_templates(Found& found, const json::value* value) {
-  if (value == nullptr) return;
+void add_templates(Found& found, const json::value* value, const char* file) {
+  if (value == nullptr || value->is_null()) return;
+  const auto add = [&](std::string_view name, std::string_view text) {
+    found.templates[std::string(name)] = {std::string(text), file};
+  };
   if (value->is_string()) {
-    found.templates["default"] = value->get_string();
+    add("default", value->get_string());
   } else if (value->is_array()) {
     for (const json::value& item : value->get_array()) {
       const json::object* o = item.if_object();
       const json::value* name = o != nullptr ? o->if_contains("name") : nullptr;
       const json::value* text = o != nullptr ? o->if_contains("template") : nullptr;
       if (name == nullptr || text == nullptr || !name->is_string() || !text->is_string()) continue;
-      found.templates[std::string(name->get_string())] = text->get_string();
+      add(name->get_string(), text->get_string());
     }
   } else if (value->is_object()) {
     for (const auto& [name, text] : value->get_object()) {
-      if (text.is_string()) found.templates[std::string(name)] = text.get_string();
+      if (text.is_string()) add(name, text.get_string());
     }
+  } else {
+    found.wrong_type = fmt::format("{}: chat_template", file);
   }
 }
 
@@ -80,12 +94,14 @@ Found read_folder(const Source& source, std::string_view name) {
   add_special_tokens(found, read_object(source, "special_tokens_map.json"));
   const json::object config = read_object(source, "tokenizer_config.json");
   add_special_tokens(found, config);
-  add_templates(found, config.if_contains("chat_template"));
+  add_templates(found, config.if_contains("chat_template"), "tokenizer_config.json");
   const json::object file = read_object(source, "chat_template.json");
-  add_templates(found, file.if_contains("chat_template"));
-  if (const auto text = source.file("chat_template.jinja"); !text.empty()) found.templates["default"] = text;
+  add_templates(found, file.if_contains("chat_template"), "chat_template.json");
+  if (const auto text = source.file("chat_template.jinja"); !text.empty())
+    found.templates["default"] = {std::string(text), "chat_template.jinja"};
   const std::string more = "additional_chat_templates/" + std::string(name) + ".jinja";
-  if (const auto text = source.file(more); !text.empty()) found.templates[std::string(name)] = text;
+  if (const auto text = source.file(more); !text.empty())
+    found.templates[std::string(name)] = {std::string(text), more};
   return found;
 }
 
@@ -94,6 +110,8 @@ Found read_folder(const Source& source, std::string_view name) {
 Result<ChatTemplate> ChatTemplate::from_source(const Source& source, std::string_view name) {
   Found found = source.kind() == SourceKind::kGguf ? read_gguf(source) : read_folder(source, name);
   const std::string path = source.paths().empty() ? "" : source.paths()[0];
+  if (found.templates.empty() && !found.wrong_type.empty())
+    return invalid("[chat] '{}' is not a text: convert or download the model again", found.wrong_type);
   if (found.templates.empty()) {
     return not_found("[chat] '{}' has no chat template; pass one as a file, or send the prompt as it is (--raw)", path);
   }
@@ -103,8 +121,8 @@ Result<ChatTemplate> ChatTemplate::from_source(const Source& source, std::string
     for (const auto& [known, text] : found.templates) names += (names.empty() ? "" : ", ") + known;
     return not_found("[chat] '{}' has no chat template named '{}'; it has: {}", path, name, names);
   }
-  auto chat = parse(at->second, std::move(found.special_tokens));
-  if (!chat) return std::unexpected(chat.error().with_context(path));
+  auto chat = parse(at->second.text, std::move(found.special_tokens));
+  if (!chat) return std::unexpected(about_file(chat.error(), at->second.origin));
   return chat;
 }
 

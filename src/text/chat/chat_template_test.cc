@@ -144,13 +144,29 @@ TEST(ChatTemplate, a_model_without_one_is_not_found) {
   EXPECT_EQ(chat.error().code(), Code::kNotFound);
 }
 
-TEST(ChatTemplate, a_broken_template_names_the_model_and_the_line) {
+TEST(ChatTemplate, a_broken_template_names_its_place_and_the_line) {
   FakeSource source(SourceKind::kGguf);
   source.set("tokenizer.chat_template", std::string_view("a\n{% if %}"));
   source.finish();
   const auto chat = ChatTemplate::from_source(source);
   ASSERT_FALSE(chat);
-  EXPECT_EQ(chat.error().message(), "model: [template] line 2: Expected an expression, got 'end of statement block'");
+  EXPECT_EQ(chat.error().message(),
+            "[template] 'tokenizer.chat_template': line 2: Expected an expression, got 'end of statement block'");
+  FakeSource folder(SourceKind::kHuggingFace);
+  folder.finish();
+  folder.files["tokenizer_config.json"] = R"({"chat_template": "{% if %}"})";
+  EXPECT_NE(ChatTemplate::from_source(folder).error().message().find("'tokenizer_config.json'"), std::string::npos);
+}
+
+TEST(ChatTemplate, one_of_the_wrong_type_is_refused_by_name) {
+  FakeSource source(SourceKind::kGguf);
+  source.set("tokenizer.chat_template", int64_t{3});
+  source.finish();
+  EXPECT_NE(ChatTemplate::from_source(source).error().message().find("'tokenizer.chat_template'"), std::string::npos);
+  FakeSource folder(SourceKind::kHuggingFace);
+  folder.finish();
+  folder.files["tokenizer_config.json"] = R"({"chat_template": 3})";
+  EXPECT_NE(ChatTemplate::from_source(folder).error().message().find("tokenizer_config.json"), std::string::npos);
 }
 
 }  // namespace

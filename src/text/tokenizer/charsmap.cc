@@ -61,6 +61,8 @@ class Charsmap {
   std::string text_;
 };
 
+constexpr std::string_view kStage = "normalizer Precompiled";
+
 class Precompiled final : public Normalizer {
  public:
   explicit Precompiled(Charsmap map) : map_(std::move(map)) {}
@@ -73,12 +75,15 @@ class Precompiled final : public Normalizer {
       const std::string_view grapheme = in.substr(i, end - i);
       const auto whole = grapheme.size() < 6 ? map_.find(grapheme, false) : std::nullopt;
       if (whole) {
+        INGOT_TRY(check_stage(kStage, out.size() + whole->replacement.size()));
         out += whole->replacement;
       } else {
         for (size_t j = 0; j < grapheme.size();) {
           const auto n = static_cast<size_t>(utf8_length(static_cast<unsigned char>(grapheme[j])));
           const auto hit = map_.find(grapheme.substr(j, n), false);
-          out += hit ? hit->replacement : grapheme.substr(j, n);
+          const std::string_view part = hit ? hit->replacement : grapheme.substr(j, n);
+          INGOT_TRY(check_stage(kStage, out.size() + part.size()));
+          out += part;
           j += n;
         }
       }
@@ -105,7 +110,9 @@ class SentencePiece final : public Normalizer {
     for (size_t i = 0; i < in.size();) {
       const auto hit = map_.find(in.substr(i), true);
       const size_t n = hit ? hit->length : static_cast<size_t>(utf8_length(static_cast<unsigned char>(in[i])));
-      for (const char c : hit ? hit->replacement : in.substr(i, n)) {
+      const std::string_view part = hit ? hit->replacement : in.substr(i, n);
+      INGOT_TRY(check_stage(kStage, out.size() + part.size()));
+      for (const char c : part) {
         if (c == ' ') {
           in_word = false;
           if (!remove_extra_spaces_) out += kSpaceMark;

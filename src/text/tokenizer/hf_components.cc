@@ -1,6 +1,9 @@
 #include "text/tokenizer/hf_components.h"
 
+#include <algorithm>
+
 #include "base/limits.h"
+#include "text/tokenizer/limits.h"
 #include "text/unicode/unicode.h"
 
 namespace ingot::tokenizer {
@@ -197,6 +200,14 @@ Result<std::unique_ptr<const Decoder>> make_decoder(const std::string& type, con
   return unimplemented("[tokenizer] decoder '{}' is not supported", type);
 }
 
+// How many bytes a Replace decoder may make of one. No other decoder lets a text grow by more than a constant.
+Result<double> replace_growth(const json::object& o) {
+  const Pattern p = INGOT_TRY(get_pattern(o, "Replace decoder"));
+  const auto content = static_cast<double>(INGOT_TRY(get_string(o, "content", "Replace decoder")).size());
+  if (p.regex) return content + 1;  // may match between any two bytes
+  return p.text.empty() ? 1 : std::max(1.0, content / static_cast<double>(p.text.size()));
+}
+
 // Calls each(object, type) for the stages of a value: itself, or those of a Sequence, in order.
 template <class Each>
 Result<void> for_each_stage(const json::value& v, std::string_view list, std::string_view what, const Each& each,
@@ -317,8 +328,15 @@ Result<void> add_pre_tokenizer(const json::value& v, bool keep_bytes, PreTokeniz
 
 Result<void> add_decoder(const json::value& v, Parts& parts) {
   parts.joined_by_space = v.is_null();
+  double growth = 1;
   return for_each_stage(v, "decoders", "decoder", [&](const json::object& o, const std::string& type) -> Result<void> {
     parts.decoders.push_back(INGOT_TRY(make_decoder(type, o)));
+    if (type == "Replace") growth *= INGOT_TRY(replace_growth(o));
+    if (growth > limits::kDecoderGrowthMax)
+      return error(
+          Code::kResourceExhausted,
+          "[tokenizer] decoder Replace: its 'content' may make more than {} bytes of one: check tokenizer.json",
+          limits::kDecoderGrowthMax);
     return {};
   });
 }

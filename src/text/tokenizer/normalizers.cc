@@ -1,5 +1,6 @@
 // The normalizer stages of tokenizer.json but for charsmaps: text to text, applied to each segment between added
 // tokens. Contract: pipeline.h.
+#include "text/tokenizer/limits.h"
 #include "text/tokenizer/pipeline.h"
 #include "text/unicode/unicode.h"
 #include "text/unicode/unicode_older.h"
@@ -65,6 +66,13 @@ bool space_in_nmt(uint32_t c) {
 }
 
 }  // namespace
+
+Result<void> check_stage(std::string_view stage, size_t bytes) {
+  if (bytes <= limits::kStageTextBytesMax) return {};
+  return error(Code::kResourceExhausted,
+               "[tokenizer] {} makes more than {} bytes of this text: shorten the text, or check the tokenizer", stage,
+               limits::kStageTextBytesMax);
+}
 
 bool is_white_space(uint32_t cp) { return char_class(cp) & kSpace; }
 bool is_numeric(uint32_t cp) { return char_class(cp) & kNumber; }
@@ -154,9 +162,11 @@ std::unique_ptr<const Normalizer> make_strip(bool left, bool right) {
 }
 
 std::unique_ptr<const Normalizer> make_affix(std::string before, std::string after) {
-  return make_fn([before = std::move(before), after = std::move(after)](std::string& text) {
-    if (!text.empty()) text.insert(0, before).append(after);
-    return Result<void>{};
+  return make_fn([before = std::move(before), after = std::move(after)](std::string& text) -> Result<void> {
+    if (text.empty()) return {};
+    INGOT_TRY(check_stage("normalizer Prepend or Append", before.size() + text.size() + after.size()));
+    text.insert(0, before).append(after);
+    return {};
   });
 }
 
@@ -167,6 +177,7 @@ std::unique_ptr<const Normalizer> make_replace(std::unique_ptr<const Matcher> ma
     std::string out;
     for (const Span& s : spans) {
       if (s.match) {
+        INGOT_TRY(check_stage("normalizer Replace", out.size() + content.size()));
         out += content;
       } else {
         out.append(text, s.begin, s.end - s.begin);
@@ -178,15 +189,17 @@ std::unique_ptr<const Normalizer> make_replace(std::unique_ptr<const Matcher> ma
 }
 
 std::unique_ptr<const Normalizer> make_replace_text(std::string pattern, std::string content) {
-  return make_fn([pattern = std::move(pattern), content = std::move(content)](std::string& text) {
+  return make_fn([pattern = std::move(pattern), content = std::move(content)](std::string& text) -> Result<void> {
     std::string out;
     out.reserve(text.size() + text.size() / 2);
     size_t from = 0;
-    for (size_t at; !pattern.empty() && (at = text.find(pattern, from)) != text.npos; from = at + pattern.size())
+    for (size_t at; !pattern.empty() && (at = text.find(pattern, from)) != text.npos; from = at + pattern.size()) {
+      INGOT_TRY(check_stage("normalizer Replace", out.size() + (at - from) + content.size()));
       out.append(text, from, at - from).append(content);
+    }
     out.append(text, from);
     text = std::move(out);
-    return Result<void>{};
+    return {};
   });
 }
 

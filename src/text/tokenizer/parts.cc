@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "text/tokenizer/limits.h"
 #include "text/unicode/unicode.h"
 
 namespace ingot::tokenizer {
@@ -59,13 +60,19 @@ Result<void> Parts::finish() {
   size = vocab->size();
   std::vector<std::pair<std::string, int>> raw, normalized;
   shown.resize(added.size());
+  size_t shown_bytes = 0;
   for (size_t i = 0; i < added.size(); ++i) {
     const AddedToken& t = added[i];
     size = std::max(size, t.id + 1);
     shown[i] = t.content;
     added_ids[t.content] = t.id;
     if (t.normalized) {
-      for (const auto& n : normalizers) INGOT_TRY(n->apply(shown[i]));
+      INGOT_TRY(normalize(shown[i]));
+      shown_bytes += shown[i].size();
+      if (shown_bytes > limits::kAddedTokenBytesMax)
+        return error(Code::kResourceExhausted,
+                     "[tokenizer] the normalizer makes more than {} bytes of the added tokens: check the tokenizer",
+                     limits::kAddedTokenBytesMax);
       normalized.emplace_back(shown[i], static_cast<int>(i));
     } else {
       raw.emplace_back(t.content, static_cast<int>(i));
@@ -75,6 +82,15 @@ Result<void> Parts::finish() {
   for (size_t i = 0; i < added.size(); ++i) added_index[static_cast<size_t>(added[i].id)] = static_cast<int32_t>(i);
   raw_tokens.build(&added, std::move(raw));
   normalized_tokens.build(&added, std::move(normalized));
+  return {};
+}
+
+Result<void> Parts::normalize(std::string& text) const {
+  for (size_t i = 0; i < normalizers.size(); ++i) {
+    INGOT_TRY(normalizers[i]->apply(text));
+    if (text.size() > limits::kStageTextBytesMax)
+      return check_stage(fmt::format("normalizer {} of {}", i + 1, normalizers.size()), text.size());
+  }
   return {};
 }
 

@@ -52,6 +52,8 @@ struct Parts {
   int size = 0;
 
   Result<void> finish();
+  // Runs the normalizers. Errors: theirs; kResourceExhausted where one of them makes too much of the text.
+  Result<void> normalize(std::string& text) const;
 
   std::string_view piece(int id) const;  // what decoders see
   std::string bytes(int id) const;

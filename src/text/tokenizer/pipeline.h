@@ -16,6 +16,10 @@
 
 namespace ingot::tokenizer {
 
+// A stage has made, or is about to make, `bytes` of a text. Errors: kResourceExhausted naming the stage.
+Result<void> check_stage(std::string_view stage, size_t bytes);
+
+// apply() may grow a text without bound only through a stage that calls check_stage() as it goes.
 class Normalizer {
  public:
   virtual ~Normalizer() = default;
