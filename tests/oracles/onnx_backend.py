@@ -114,7 +114,7 @@ def main():
           f"{len(cases) - len(seen)} lost; onnx {onnx.__version__}")
     if not args.keep:
         shutil.rmtree(root)
-    sys.exit(1 if counts["FAIL"] or len(seen) < len(cases) else 0)
+    sys.exit(1 if counts["FAIL"] or not counts["PASS"] or len(seen) < len(cases) else 0)
 
 
 if __name__ == "__main__":

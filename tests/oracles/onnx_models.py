@@ -117,7 +117,10 @@ def run(ingot, model, shapes, folder):
     for info in session.get_inputs():
         shape = shapes[info.name]
         if info.type == "tensor(int64)":
-            feeds[info.name] = np.ones(shape, np.int64) if info.name == "mask" else RNG.integers(0, 400, shape)
+            feeds[info.name] = RNG.integers(0, 400, shape)
+            if info.name == "mask":  # sequences of different lengths, at least one token
+                lengths = RNG.integers(1, shape[1] + 1, (shape[0], 1))
+                feeds[info.name] = (np.arange(shape[1]) < lengths).astype(np.int64)
         else:
             feeds[info.name] = RNG.standard_normal(shape).astype(np.float32)
         path = str(folder / f"in_{len(feeds)}.npy")
@@ -132,6 +135,8 @@ def run(ingot, model, shapes, folder):
         got = np.load(folder / "out" / f"{name}.npy")
         if got.shape != want.shape:
             return f"{info.name}: shape {got.shape}, not {want.shape}"
+        if got.dtype != want.dtype or not np.array_equal(np.isfinite(got), np.isfinite(want)):
+            return float("inf")
         worst = max(worst, float(np.max(np.abs(got - want), initial=0) / max(np.max(np.abs(want), initial=0), 1e-2)))
     return worst
 

@@ -18,13 +18,6 @@ namespace {
 
 constexpr int64_t kRows = 45;
 
-std::vector<Isa> available_isas() {
-  std::vector<Isa> isas;
-  for (Isa isa : {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16, Isa::kAmx})
-    if (isa <= detected_isa()) isas.push_back(isa);
-  return isas;
-}
-
 std::vector<DType> all_types() {
   std::vector<DType> types = {DType::kF32, DType::kF16, DType::kBF16};
   for (int i = static_cast<int>(DType::kQ1_0); i <= static_cast<int>(DType::kNVFP4); ++i)
@@ -166,6 +159,7 @@ void check_against_reference(const Case& c, Isa isa) {
         x_squares += static_cast<double>(x[r * c.k + i]) * x[r * c.k + i];
         w_squares += static_cast<double>(w[i]) * w[i];
       }
+      ASSERT_TRUE(std::isfinite(y[r * c.n + o])) << "row " << r << ", column " << o;
       worst = std::max(worst, std::fabs(y[r * c.n + o] - sum) / size);
       worst_plain =
           std::max(worst_plain, std::fabs(y[r * c.n + o] - plain) / (1e-6 + std::sqrt(x_squares * w_squares)));
@@ -195,7 +189,7 @@ void check_bitwise(const Case& c, Isa isa, float x_scale = 1) {
 }
 
 TEST(Matmul, agrees_with_decoded_weights_on_every_isa) {
-  for (Isa isa : available_isas())
+  for (Isa isa : available_isas(Isa::kAmx))
     for (DType type : all_types()) {
       const int64_t block = dtype_info(type).block_elements;
       check_against_reference({type, 37, block == 1 ? 33 : block}, isa);
@@ -205,7 +199,7 @@ TEST(Matmul, agrees_with_decoded_weights_on_every_isa) {
 }
 
 TEST(Matmul, gives_the_same_bits_alone_and_in_any_batch_or_partition) {
-  for (Isa isa : available_isas())
+  for (Isa isa : available_isas(Isa::kAmx))
     for (DType type : all_types()) {
       const int64_t block = dtype_info(type).block_elements;
       check_bitwise({type, 70, block == 1 ? 33 : block}, isa);
@@ -214,7 +208,7 @@ TEST(Matmul, gives_the_same_bits_alone_and_in_any_batch_or_partition) {
 }
 
 TEST(Matmul, treats_subnormal_numbers_alike_in_any_batch) {
-  for (Isa isa : available_isas())
+  for (Isa isa : available_isas(Isa::kAmx))
     for (float scale : {0x1p-120f, 0x1p-127f, 0x1p-132f}) check_bitwise({DType::kBF16, 39, 65}, isa, scale);
 }
 
@@ -244,7 +238,7 @@ TEST(MatmulActivations, are_quantized_as_the_plain_rules_say_and_alike_on_every_
   std::fill_n(x.begin() + 256, 256, 0.0f);
   x[600] = -5, x[700] = 5;  // both signs reach the maximum: the first counts
   x[1024] = 5, x[1025] = -5;
-  for (Isa isa : available_isas()) {
+  for (Isa isa : available_isas(Isa::kAmx)) {
     const ForceIsa force(isa);
     const mm::Act32 small(kK);
     const mm::Act256 big(kK);
@@ -295,7 +289,7 @@ TEST(MatmulActivations, are_quantized_as_the_plain_rules_say_and_alike_on_every_
 
 TEST(MatmulActivations, that_are_not_finite_show_in_the_result) {
   const Case c{DType::kQ8_0, 16, 256};
-  for (Isa isa : available_isas()) {
+  for (Isa isa : available_isas(Isa::kAmx)) {
     std::vector<float> x = random_floats(kRows * c.k, 9);
     x[5] = std::numeric_limits<float>::quiet_NaN();
     x[c.k + 5] = std::numeric_limits<float>::infinity();
