@@ -56,7 +56,10 @@ bool Answer::push_text(std::string_view text, Step& step) {
 }
 
 Result<Answer::Step> Answer::next(std::span<const float> logits, std::optional<int32_t> forced) {
-  const Sampled sampled = INGOT_TRY(sampler_.sample(logits, mask_ ? mask_->allowed() : std::span<const uint64_t>{}));
+  const auto allowed = mask_ ? mask_->allowed() : std::span<const uint64_t>{};
+  if (const auto why = mask_ ? mask_->why_none() : std::string_view(); !why.empty())
+    return error(Code::kResourceExhausted, "[grammar] {}", why);
+  const Sampled sampled = INGOT_TRY(sampler_.sample(logits, allowed));
   const int32_t id = forced.value_or(sampled.id);
   sampler_.accept(id);
   if (mask_) mask_->accept(id);

@@ -58,7 +58,7 @@ class Answer {
   void use_mask(std::unique_ptr<TokenMask> mask) { mask_ = std::move(mask); }
 
   // Chooses the next token from logits [V]; `forced` is taken in place of the choice, and never ends the answer by
-  // itself. Errors: kFailedPrecondition if no token can be chosen.
+  // itself. Errors: kFailedPrecondition if no token can be chosen, kResourceExhausted if a grammar's limits are why.
   Result<Step> next(std::span<const float> logits, std::optional<int32_t> forced = {});
   // Ends it here: what was held back comes out, unless it completes a stop string.
   Step end(FinishReason reason);

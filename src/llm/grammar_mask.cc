@@ -11,6 +11,7 @@ class GrammarMask : public TokenMask {
  public:
   explicit GrammarMask(std::shared_ptr<grammar::TokenGrammar> grammar) : matcher_(std::move(grammar)) {}
   std::span<const uint64_t> allowed() override { return matcher_.allowed(); }
+  std::string_view why_none() const override { return matcher_.why_none(); }
   void accept(int32_t token) override { matcher_.accept(token); }
 
  private:

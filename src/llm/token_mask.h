@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 namespace ingot::llm {
 
@@ -16,6 +17,8 @@ class TokenMask {
   // Bit t % 64 of word t / 64 set: token t may come next; ceil(V / 64) words, valid until accept(). Empty: all may.
   // An end-of-generation token is allowed exactly where the text may end.
   virtual std::span<const uint64_t> allowed() = 0;
+  // Why no token is allowed, if more than the text itself is the reason (a limit); else empty.
+  virtual std::string_view why_none() const { return {}; }
   // The token that was chosen; it was allowed.
   virtual void accept(int32_t token) = 0;
 };

@@ -1,5 +1,7 @@
 #include "llm/engine/engine.h"
 
+#include <algorithm>
+
 #include "base/limits.h"
 #include "llm/engine/engine_loop.h"
 
@@ -57,7 +59,7 @@ void Engine::cancel(RequestId id) { impl_->cancel(id); }
 
 Result<Completion> Engine::run(Request request) {
   const auto waiter = std::make_shared<Waiter>();
-  waiter->completion.choices.resize(static_cast<size_t>(std::max(request.n, 1)));
+  waiter->completion.choices.resize(static_cast<size_t>(std::clamp(request.n, 1, limits::kChoicesMax)));
   request.on_event = [waiter](Event e) { waiter->take(std::move(e)); };
   INGOT_TRY(submit(std::move(request)));
   std::unique_lock lock(waiter->mutex);

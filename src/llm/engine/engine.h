@@ -44,8 +44,8 @@ class Engine {
 
   // Checks the request and puts it in the queue; the events follow on the engine's thread, possibly before this
   // returns. After an error no event comes.
-  // Errors: kInvalidArgument (sampler, stop strings, n, tokens), kOutOfRange (prompt past the context),
-  // kResourceExhausted (the queue is full: try again; or the prompt alone passes the KV cache: see the message),
+  // Errors: kInvalidArgument (sampler, stop strings, n, tokens), kOutOfRange (prompt past the context
+  // or the KV cache), kResourceExhausted (the queue is full: try again),
   // kUnavailable (draining or stopped).
   Result<RequestId> submit(Request request);
   // Ends the request after the current step with a kCancelled event. Nothing if it has ended already.

@@ -158,6 +158,11 @@ TEST(Engine, bad_requests_are_refused_with_the_reason) {
   r = greedy({1});
   r.stop_token_ids = {-1};
   refused(r, Code::kInvalidArgument, "stop_token_ids");
+  for (int n : {-1, INT32_MAX}) {
+    r = greedy({1});
+    r.n = n;
+    refused(r, Code::kInvalidArgument, "'n'");
+  }
   EXPECT_FALSE(engine->submit(greedy({1}))) << "nobody listens";
   EXPECT_EQ(engine->stats().requests_submitted, 0U);
 }
@@ -166,6 +171,14 @@ TEST(Engine, a_full_queue_refuses_and_says_so) {
   const auto engine = make_engine({}, {.batch_tokens = 64, .sequences_max = 1, .queue_requests_max = 2});
   std::vector<Recorder> recorders(40);
   size_t accepted = 0;
+  std::latch first_runs(1), all_submitted(1);
+  Request busy = greedy(prompt_of(1, 8), 1);
+  busy.on_event = [&](const Event&) {
+    first_runs.count_down();
+    all_submitted.wait();
+  };
+  ASSERT_TRUE(engine->submit(std::move(busy)));
+  first_runs.wait();  // it waits no more, and nothing else can start
   for (Recorder& recorder : recorders) {
     Request r = greedy(prompt_of(0, 8), 100);
     r.on_event = recorder.sink();
@@ -176,9 +189,11 @@ TEST(Engine, a_full_queue_refuses_and_says_so) {
     }
     accepted += id.has_value();
   }
+  all_submitted.count_down();
   for (Recorder& recorder : recorders) recorder.wait();
   const EngineStats stats = engine->stats();
-  EXPECT_EQ(stats.requests_submitted, accepted);
+  EXPECT_EQ(accepted, 2U);
+  EXPECT_EQ(stats.requests_submitted, accepted + 1);
   EXPECT_EQ(stats.requests_refused, recorders.size() - accepted);
   EXPECT_GE(engine->retry_after_s(), 1);
   EXPECT_EQ(stats.requests_waiting, 0);
@@ -219,13 +234,16 @@ TEST(Engine, a_callback_may_cancel_and_submit) {
   Recorder last;
   Request r = greedy(prompt_of(0, 8), 100);
   std::atomic<uint64_t> id{0};
+  std::latch id_known(1);
   r.on_event = [&](const Event& e) {
+    id_known.wait();
     if (!e.done) return engine->cancel(RequestId{id.load()});
     Request next = greedy({1}, 1);
     next.on_event = last.sink();
     EXPECT_TRUE(engine->submit(std::move(next)));
   };
   id = static_cast<uint64_t>(*engine->submit(std::move(r)));
+  id_known.count_down();
   last.wait();
 }
 
@@ -260,7 +278,10 @@ TEST(Engine, what_is_left_at_the_drains_end_is_told_so) {
   std::vector<Recorder> recorders(50);
   for (Recorder& recorder : recorders) {
     Request r = greedy(prompt_of(0, 8), 100);
-    r.on_event = recorder.sink();
+    r.on_event = [&, sink = recorder.sink()](Event e) {
+      while (engine->state() == EngineState::kRunning) std::this_thread::yield();
+      sink(std::move(e));
+    };
     ASSERT_TRUE(engine->submit(std::move(r)));
   }
   EXPECT_FALSE(engine->drain(EngineClock::now()));
@@ -346,6 +367,10 @@ TEST(Engine, embeddings_are_pooled_golden_hidden_states) {
     r.prompt.push_back(static_cast<int32_t>(std::strtol(text.c_str() + at + 1, nullptr, 10)));
   const auto width = static_cast<size_t>(engine->config().width);
   const auto rows = std::span(hidden).last(64 * width);
+  r.n = 0;  // none of these is looked at
+  r.sampler.top_p = 7;
+  r.stop = {""};
+  r.prompt_logprobs = 1;
   for (Pooling pooling : {Pooling::kMean, Pooling::kLast}) {
     r.pooling = pooling;
     const auto done = engine->run(r);

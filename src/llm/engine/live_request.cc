@@ -8,7 +8,7 @@
 namespace ingot::llm {
 namespace {
 
-// Logits rows of one step while a prompt is scored: each is a whole vocabulary wide.
+// Logits rows of one step for all prompts that are scored: each is a whole vocabulary wide.
 constexpr int64_t kScoredRowsMax = 32;
 
 Result<void> check_tokens(std::span<const int32_t> tokens, std::string_view field, int64_t vocab) {
@@ -41,6 +41,15 @@ Result<void> check(const Request& r, const RequestContext& c) {
 }  // namespace
 
 Result<std::unique_ptr<LiveRequest>> LiveRequest::create(Request request, const RequestContext& c) {
+  if (request.pooling != Pooling::kNone) {  // what such a request does not look at
+    request.sampler = {};
+    request.max_tokens = -1;
+    request.n = 1;
+    request.stop.clear();
+    request.stop_token_ids.clear();
+    request.prompt_logprobs.reset();
+    request.make_mask = nullptr;
+  }
   INGOT_TRY(check(request, c));
   auto live = std::make_unique<LiveRequest>();
   const auto prompt = static_cast<int64_t>(request.prompt.size());
@@ -69,7 +78,7 @@ Result<std::unique_ptr<LiveRequest>> LiveRequest::create(Request request, const 
   first.tokens = request.prompt;
   // What is asked about each token must be computed for each.
   first.take_cached = request.use_prefix_cache && !request.prompt_logprobs && request.pooling == Pooling::kNone;
-  if (request.prompt_logprobs) first.chunk_tokens_max = kScoredRowsMax;
+  if (request.prompt_logprobs && prompt > 1) first.chunk_tokens_max = kScoredRowsMax;
   live->usage.prompt_tokens = prompt;
   live->request = std::move(request);
   if (live->request.prompt_logprobs) live->prompt_scores.push_back({.id = live->request.prompt.front()});

@@ -21,8 +21,8 @@
 
 namespace ingot::llm {
 
-// One vector for the whole input instead of text. Such a request generates nothing: max_tokens, n, stop and the
-// sampler are not looked at.
+// One vector for the whole input instead of text. Such a request generates nothing: max_tokens, n, stop, logprobs, mask
+// and the sampler are not looked at.
 enum class Pooling : uint8_t {
   kNone,
   kMean,  // of the final hidden states of all tokens

@@ -113,13 +113,16 @@ void Scheduler::schedule_decodes() {
 }
 
 void Scheduler::give(Sequence& s, int64_t tokens, int64_t& budget) {
-  tokens = std::min({tokens, s.remaining(), s.chunk_tokens_max, budget});
+  const bool limited = s.chunk_tokens_max != INT64_MAX;
+  tokens = std::min({tokens, s.remaining(), s.chunk_tokens_max - (limited ? limited_tokens_ : 0), budget});
   if (tokens <= 0) return;
+  if (limited) limited_tokens_ += tokens;
   budget -= tokens;
   work_.push_back({&s, tokens, tokens == s.remaining()});
 }
 
 void Scheduler::schedule_prompts(int64_t budget) {
+  limited_tokens_ = 0;
   std::vector<Sequence*> prompts;
   for (Sequence* s : running_)
     if (s->remaining() > 1) prompts.push_back(s);

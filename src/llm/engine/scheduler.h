@@ -90,6 +90,7 @@ class Scheduler {
   void schedule_decodes();
   void schedule_prompts(int64_t budget);
   void give(Sequence& s, int64_t tokens, int64_t& budget);
+  int64_t limited_tokens_ = 0;  // given in this step to sequences with chunk_tokens_max
   void admit();
   FairQueue::Visit try_admit(Sequence& s);
   bool make_room(const Sequence& s, int64_t fresh_pages);

@@ -17,12 +17,12 @@ using EngineClock = std::chrono::steady_clock;
 
 struct Sequence {
   // The caller's, set before Scheduler::add().
-  uint64_t id = 0;              // unique, ascending with arrival: the order among equals
-  std::vector<int32_t> tokens;  // prompt, then what was generated; not empty
-  PageKey root;                 // salt of its pages' keys
-  bool take_cached = true;      // may start from pages that others computed
-  int64_t chunk_tokens_max = INT64_MAX;
-  int32_t priority = 0;  // lower runs first
+  uint64_t id = 0;                       // unique, ascending with arrival: the order among equals
+  std::vector<int32_t> tokens;           // prompt, then what was generated; not empty
+  PageKey root;                          // salt of its pages' keys
+  bool take_cached = true;               // may start from pages that others computed
+  int64_t chunk_tokens_max = INT64_MAX;  // of one step, together with what others that have such a limit get in it
+  int32_t priority = 0;                  // lower runs first
   std::string tenant;
   std::optional<EngineClock::time_point> deadline;
 

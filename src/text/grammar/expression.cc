@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <unordered_set>
 
 #include "base/limits.h"
 
@@ -11,6 +10,7 @@ namespace {
 
 using Kind = Expression::Kind;
 
+constexpr size_t kExpandedMax = 10 * limits::kGrammarStatesMax;  // expressions, each as often as it is repeated
 constexpr uint32_t kCodePointMax = 0x10FFFF;
 
 Expr make(Expression e) { return std::make_shared<const Expression>(std::move(e)); }
@@ -51,7 +51,10 @@ class Compiler {
 
   // Returns the state after the expression.
   int32_t compile(const Expression& e, int32_t from) {
-    if (full_) return from;
+    if (full_ || ++num_expanded_ > kExpandedMax) {  // parts that add no state count, too
+      full_ = true;
+      return from;
+    }
     switch (e.kind) {
       case Kind::kLiteral:
         for (char c : e.text) from = take(from, static_cast<uint8_t>(c), static_cast<uint8_t>(c));
@@ -142,64 +145,72 @@ class Compiler {
 
   Automaton& a_;
   bool full_ = false;
+  size_t num_expanded_ = 0;
 };
 
-// Finds a rule that calls itself before it takes a byte: walking it would never end.
+// Finds a rule that calls itself before it takes a byte (walking it would never end), or too long a chain of such
+// calls.
 class LeftCalls {
  public:
-  explicit LeftCalls(const Automaton& a) : a_(a), empty_(a.starts.size()), colour_(a.starts.size()) {
-    for (bool changed = true; changed;) {
-      changed = false;
-      for (size_t r = 0; r < a.starts.size(); ++r)
-        if (!empty_[r] && scan(static_cast<int32_t>(r), nullptr)) {
-          empty_[r] = true;
-          changed = true;
-        }
-    }
+  struct Found {
+    int32_t rule;
+    bool is_cycle;
+  };
+
+  explicit LeftCalls(const Automaton& a)
+      : a_(a), empty_(a.starts.size()), waiting_(a.starts.size()), called_(a.starts.size()), colour_(a.starts.size()) {
+    reach();
   }
 
-  std::optional<int32_t> cycle() {
+  std::optional<Found> find() {
     for (size_t r = 0; r < colour_.size(); ++r)
       if (const auto found = visit(static_cast<int32_t>(r), 0)) return found;
     return std::nullopt;
   }
 
  private:
-  // The states of the rule that are reached without a byte; collects the rules called there. True: its end is.
-  bool scan(int32_t rule, std::vector<int32_t>* called) const {
-    bool ends = false;
-    std::vector<int32_t> todo{a_.starts[static_cast<size_t>(rule)]};
-    std::unordered_set<int32_t> seen;
+  // The states that their rule's start reaches without a byte; from them, the rules called there. Linear: what follows
+  // a call waits until the rule called proves to have an empty text.
+  void reach() {
+    std::vector<char> seen(a_.states.size());
+    std::vector<int32_t> todo(a_.starts);
     while (!todo.empty()) {
       const int32_t s = todo.back();
       todo.pop_back();
-      if (!seen.insert(s).second) continue;
+      if (std::exchange(seen[static_cast<size_t>(s)], 1)) continue;
       const AutomatonState& state = a_.states[static_cast<size_t>(s)];
-      ends |= state.final;
+      // A rule's states stand together, its start first.
+      const auto rule = static_cast<size_t>(std::ranges::upper_bound(a_.starts, s) - a_.starts.begin() - 1);
       todo.insert(todo.end(), state.jumps.begin(), state.jumps.end());
       for (const CallEdge& c : state.calls) {
-        if (called) called->push_back(c.rule);
-        if (empty_[static_cast<size_t>(c.rule)]) todo.push_back(c.to);
+        called_[rule].push_back(c.rule);
+        if (empty_[static_cast<size_t>(c.rule)])
+          todo.push_back(c.to);
+        else
+          waiting_[static_cast<size_t>(c.rule)].push_back(c.to);
       }
+      if (!state.final || empty_[rule]) continue;
+      empty_[rule] = true;
+      todo.insert(todo.end(), waiting_[rule].begin(), waiting_[rule].end());
     }
-    return ends;
   }
 
-  std::optional<int32_t> visit(int32_t rule, int depth) {
-    char& colour = colour_[static_cast<size_t>(rule)];
-    if (colour == 2) return std::nullopt;
-    if (colour == 1 || depth > limits::kGrammarDepthMax) return rule;
-    colour = 1;
-    std::vector<int32_t> called;
-    scan(rule, &called);
-    for (int32_t c : called)
+  std::optional<Found> visit(int32_t rule, int depth) {
+    const auto r = static_cast<size_t>(rule);
+    if (colour_[r] == 2) return std::nullopt;
+    if (colour_[r] == 1) return Found{rule, true};
+    if (depth > limits::kGrammarDepthMax) return Found{rule, false};
+    colour_[r] = 1;
+    for (int32_t c : called_[r])
       if (const auto found = visit(c, depth + 1)) return found;
-    colour_[static_cast<size_t>(rule)] = 2;
+    colour_[r] = 2;
     return std::nullopt;
   }
 
   const Automaton& a_;
-  std::vector<char> empty_, colour_;
+  std::vector<char> empty_;
+  std::vector<std::vector<int32_t>> waiting_, called_;  // by rule: states; rules
+  std::vector<char> colour_;
 };
 
 }  // namespace
@@ -227,10 +238,11 @@ Expr repeat(Expr part, int64_t min, int64_t max) {
 Expr rule(int32_t index) { return make({.kind = Kind::kRule, .rule = index}); }
 
 int32_t Rules::declare(std::string_view name) {
-  const auto it = std::ranges::find(rules_, name, &Rule::name);
-  if (it != rules_.end()) return static_cast<int32_t>(it - rules_.begin());
+  if (const auto it = index_.find(name); it != index_.end()) return it->second;
+  const auto index = static_cast<int32_t>(rules_.size());
+  index_.emplace(name, index);
   rules_.push_back({std::string(name), nullptr});
-  return static_cast<int32_t>(rules_.size() - 1);
+  return index;
 }
 
 Result<std::shared_ptr<const Automaton>> Rules::compile(int32_t root) const {
@@ -246,9 +258,13 @@ Result<std::shared_ptr<const Automaton>> Rules::compile(int32_t root) const {
   if (compiler.full())
     return error(Code::kResourceExhausted, "[grammar] it needs more than {} states: lower its repetitions",
                  limits::kGrammarStatesMax);
-  if (const auto left = LeftCalls(*automaton).cycle())
-    return invalid("[grammar] rule '{}' calls itself before it takes a character (left recursion): reorder it",
-                   rules_[static_cast<size_t>(*left)].name);
+  if (const auto found = LeftCalls(*automaton).find())
+    return found->is_cycle
+               ? invalid("[grammar] rule '{}' calls itself before it takes a character (left recursion): reorder it",
+                         rules_[static_cast<size_t>(found->rule)].name)
+               : invalid(
+                     "[grammar] rule '{}' is the {}th that is called before a character is taken: shorten the chain",
+                     rules_[static_cast<size_t>(found->rule)].name, limits::kGrammarDepthMax + 1);
   return automaton;
 }
 

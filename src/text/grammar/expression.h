@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -57,6 +59,7 @@ class Rules {
     Expr body;
   };
   std::vector<Rule> rules_;
+  std::map<std::string, int32_t, std::less<>> index_;  // by name
 };
 
 }  // namespace ingot::grammar

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "text/grammar/grammar.h"
 #include "text/grammar/scanner.h"
+#include "text/unicode/unicode.h"
 
 namespace ingot::grammar {
 namespace {
@@ -96,6 +97,7 @@ class GbnfReader {
 Compiled from_gbnf(std::string_view text) {
   if (text.size() > limits::kGrammarBytesMax)
     return invalid("[gbnf] {} bytes are over the limit of {}", text.size(), limits::kGrammarBytesMax);
+  if (!tokenizer::is_valid_utf8(text)) return invalid("[gbnf] the grammar is not valid UTF-8");
   return GbnfReader(text).read();
 }
 

@@ -57,6 +57,53 @@ TEST(Gbnf, mistakes_are_named) {
   expect_error(from_gbnf("root := \"a\""), Code::kInvalidArgument, "::=");
 }
 
+TEST(Gbnf, a_text_with_too_many_readings_is_told_from_a_wrong_one) {
+  const auto automaton = from_gbnf("root ::= s\ns ::= \"a\" (s \"x\" | s \"y\") | \"b\"");
+  ASSERT_TRUE(automaton) << automaton.error().message();
+  Pushdown walk(*automaton);
+  int32_t set = walk.start();
+  for (int i = 0; i < 100 && set >= 0; ++i) set = walk.step(set, 'a');
+  EXPECT_EQ(set, Pushdown::kOver);
+  EXPECT_LE(walk.num_frames(), Pushdown::kFramesMax);
+  EXPECT_EQ(walk.step(walk.start(), 'x'), Pushdown::kDead);
+  TokenMatcher matcher(grammar(automaton));
+  EXPECT_TRUE(matcher.why_none().empty());
+  for (int i = 0; i < 100 && matcher.why_none().empty(); ++i) matcher.accept(tokenizer()->encode("a", false)->front());
+  EXPECT_NE(matcher.why_none().find("too many ways"), std::string_view::npos);
+  for (uint64_t word : matcher.allowed()) EXPECT_EQ(word, 0U);
+}
+
+TEST(Gbnf, hostile_grammars_are_refused) {
+  expect_error(from_gbnf("root ::= (\"\"{100000}){100000}"), Code::kResourceExhausted, "states");
+  expect_error(from_gbnf("root ::= \"\xc3\""), Code::kInvalidArgument, "UTF-8");
+  expect_error(from_regex("[\xed\xa0\x80]"), Code::kInvalidArgument, "UTF-8");
+  std::string chain = "root ::= r0\n", empties = "root ::= \"x\"\n";
+  for (int i = 0; i < 300; ++i) chain += fmt::format("r{} ::= r{}\n", i, i + 1);
+  expect_error(from_gbnf(chain + "r300 ::= \"x\""), Code::kInvalidArgument, "shorten the chain");
+  for (int i = 0; i < 20'000; ++i) empties += fmt::format("r{} ::= \"\"\n", i);
+  EXPECT_TRUE(from_gbnf(empties));
+}
+
+TEST(JsonSchema, hostile_schemas_are_refused_or_read) {
+  std::string items = "true", names = "\"p\": true";
+  for (int i = 0; i < 100'000; ++i) items += ",true";
+  expect_error(from_json_schema("{\"prefixItems\": [" + items + "]}"), Code::kInvalidArgument, "prefixItems");
+  expect_error(from_json_schema("{\"properties\": {\"" + std::string(500'000, 'a') +
+                                "\": true}, \"additionalProperties\": true}"),
+               Code::kInvalidArgument, "bytes");
+  for (int i = 0; i < 5'000; ++i) names += fmt::format(",\"p{}\": {{\"type\": \"null\"}}", i);
+  const auto many = from_json_schema("{\"properties\": {" + names + "}}");
+  EXPECT_TRUE(many || many.error().code() == Code::kResourceExhausted);
+  expect(from_json_schema(
+             R"({"properties": {"a": {"const": 1}, "b": {"const": 2}, "c": {"const": 3}}, "required": ["b"]})"),
+         {R"({"b":2})", R"({"a":1,"b":2,"c":3})", R"({"b":2,"c":3})"}, {"{}", R"({"a":1,"c":3})", R"({"c":3})"});
+  expect(from_json_schema(
+             R"({"prefixItems": [{"const": 1}, {"const": 2}, {"const": 3}], "minItems": 1, "items": {"const": 4}})"),
+         {"[1]", "[1,2]", "[1,2,3,4,4]"}, {"[]", "[2]", "[1,3]", "[1,2,4]"});
+  expect_error(from_json_schema(R"({"type": "number", "minimum": 1e300})"), Code::kInvalidArgument, "minimum");
+  expect_error(from_json_schema(R"({"type": "number", "maximum": -1e300})"), Code::kInvalidArgument, "minimum");
+}
+
 TEST(Regex, takes_what_it_describes) {
   expect(from_regex("^[a-c]+\\d{2}(x|yz)?$"), {"a12", "abc99yz"}, {"12", "a1", "a123", "a12xx"});
   expect(from_regex("(?:ab)*?c.\\."), {"cz.", "ababc日."}, {"c.", "abc\n."});
@@ -144,10 +191,9 @@ TEST(TokenGrammar, masks_allow_what_a_walk_token_by_token_allows) {
     for (int32_t id = 0; id < tokenizer()->vocab_size(); ++id) {
       const bool allowed = mask[static_cast<size_t>(id) / 64] >> (id % 64) & 1;
       int32_t set = g->start();
-      for (char c : text + std::string(trie()->bytes_of(id))) set = set == Pushdown::kDead ? set : g->step(set, c);
-      const bool wanted = tokenizer()->is_end_of_generation(id)
-                              ? g->matches(text)
-                              : !trie()->bytes_of(id).empty() && set != Pushdown::kDead;
+      for (char c : text + std::string(trie()->bytes_of(id))) set = set < 0 ? set : g->step(set, c);
+      const bool wanted =
+          tokenizer()->is_end_of_generation(id) ? g->matches(text) : !trie()->bytes_of(id).empty() && set >= 0;
       ASSERT_EQ(allowed, wanted) << "token " << id << " after " << text;
     }
     ASSERT_TRUE(mask[static_cast<size_t>(token) / 64] >> (token % 64) & 1) << "token " << token << " after " << text;

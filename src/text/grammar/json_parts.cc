@@ -176,8 +176,8 @@ Result<Expr> json_number(const NumberBounds& bounds) {
   add_signed(parts, low, high, literal(""));
   // A fraction that is not zero keeps a number strictly between two integers, so it needs both inside the bounds.
   const Expr fraction = sequence({literal("."), digits(0, kDigitsMax - 1), digit_range('1', '9')});
-  const double first = std::max(std::ceil(bounds.min.value_or(-1e15)), -1e15);
-  const double last = std::min(std::floor(bounds.max.value_or(1e15)), 1e15);
+  const double first = std::clamp(std::ceil(bounds.min.value_or(-1e15)), -1e15, 1e15);
+  const double last = std::clamp(std::floor(bounds.max.value_or(1e15)), -1e15, 1e15);
   const auto from = static_cast<int64_t>(first), to = static_cast<int64_t>(last);  // [from, to] holds no other bound
   if (to > from && to > 0) parts.push_back(sequence({whole(std::max<int64_t>(from, 0), to - 1), fraction}));
   if (to > from && from < 0)

@@ -32,6 +32,10 @@ const std::map<std::string_view, std::set<std::string_view>> kOfType = {
     {"boolean", {}},
     {"null", {}}};
 
+constexpr int64_t kPrefixItemsMax = 200;             // the text after each is one call deeper
+constexpr size_t kNameBytesMax = 1000;               // of a property beside 'additionalProperties'
+constexpr size_t kNamesBytesMax = size_t{64} << 10;  // of all such
+
 constexpr std::string_view kDate = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])";
 constexpr std::string_view kTime =
     "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?(Z|[+\\-]([01][0-9]|2[0-3]):[0-5][0-9])";
@@ -111,7 +115,7 @@ class SchemaReader {
     for (const std::string_view key : {"$ref", "const", "enum", "anyOf", "oneOf", "allOf"})
       if (o.contains(key)) return combined(o, key, at, depth);
     std::vector<std::string_view> types = INGOT_TRY(types_of(o, at));
-    INGOT_TRY(check_keys(o, types, at));
+    INGOT_TRY(check_keys(o, at));
     if (types.empty()) return any_value();
     std::vector<Expr> parts;
     for (std::string_view type : types) parts.push_back(INGOT_TRY(typed(o, type, at, depth)));
@@ -137,7 +141,7 @@ class SchemaReader {
     return types;
   }
 
-  static Result<void> check_keys(const json::object& o, std::span<const std::string_view> types, const Place& at) {
+  static Result<void> check_keys(const json::object& o, const Place& at) {
     for (const auto& [key, value] : o) {
       const std::string_view k = key;
       if (k == "type" || kAnnotations.contains(k) || k.starts_with("x-")) continue;
@@ -147,7 +151,6 @@ class SchemaReader {
       if (k == "nullable") return bad(at, k, "write \"type\": [..., \"null\"] instead");
       return lacking(at, k);
     }
-    (void)types;
     return {};
   }
 
@@ -302,9 +305,13 @@ class SchemaReader {
         tail = sequence({item, repeat(next, std::max<int64_t>(least - 1, 0), most < 0 ? -1 : most - 1)});
       if (fixed == 0 && least == 0) tail = optional(tail);
     }
+    const int32_t number = next_object_++;
+    if (fixed > kPrefixItemsMax)
+      return bad(at, "prefixItems", fmt::format("{} entries are over the limit of {}", fixed, kPrefixItemsMax));
     for (int64_t i = max < 0 ? fixed : std::min(fixed, max); i-- > 0;) {
       const Expr item = INGOT_TRY(
           schema(prefix->as_array()[static_cast<size_t>(i)], fmt::format("{}/prefixItems/{}", at, i), depth + 1));
+      if (i + 1 < fixed) tail = named(fmt::format("list {} after {}", number, i), std::move(tail));
       tail = sequence({i > 0 ? separator() : literal(""), item, tail});
       if (i >= min) tail = optional(tail);
     }
@@ -348,20 +355,29 @@ class SchemaReader {
     Expr rest[2] = {literal(""), literal("")};  // [something stands before]
     if (extra && !(extra->is_bool() && !extra->as_bool())) {
       std::vector<std::string> names;
-      for (const Property& p : list) names.push_back(p.name);
+      for (const Property& p : list) {
+        names.push_back(p.name);
+        names_bytes_ += p.name.size();
+        if (p.name.size() > kNameBytesMax || names_bytes_ > kNamesBytesMax)
+          return bad(at, "properties",
+                     fmt::format("beside 'additionalProperties' a name may have {} bytes, all of the schema {}",
+                                 kNameBytesMax, kNamesBytesMax));
+      }
       const Expr value = INGOT_TRY(schema(*extra, at + "/additionalProperties", depth + 1));
       const Expr pair = sequence({json_key_except(names), colon(), value});
       rest[1] = repeat(sequence({separator(), pair}), 0, -1);
       rest[0] = optional(sequence({pair, rest[1]}));
     }
     const int32_t number = next_object_++;
+    std::vector<Expr> first{rest[0]};  // ways to begin
     for (size_t i = list.size(); i-- > 0;) {
       const Expr after = named(fmt::format("object {} after {}", number, i), rest[1]);
       Expr with[2] = {sequence({list[i].pair, after}), sequence({separator(), list[i].pair, after})};
-      for (int before : {0, 1})
-        rest[before] = list[i].required ? with[before] : choice({with[before], before ? after : rest[0]});
+      rest[1] = list[i].required ? with[1] : choice({with[1], after});
+      if (list[i].required) first.clear();
+      first.push_back(with[0]);  // one list, not nested: there may be many
     }
-    return sequence({literal("{"), rest[0], literal("}")});
+    return sequence({literal("{"), choice(std::move(first)), literal("}")});
   }
 
   Expr named(const std::string& name, Expr body) {
@@ -373,7 +389,8 @@ class SchemaReader {
   const json::value& root_;
   Rules rules_;
   std::set<std::string, std::less<>> open_;  // references that are being read
-  int32_t next_object_ = 0;
+  int32_t next_object_ = 0;                  // arrays, too
+  size_t names_bytes_ = 0;                   // of properties beside 'additionalProperties'
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "text/grammar/grammar.h"
 #include "text/grammar/scanner.h"
+#include "text/unicode/unicode.h"
 
 namespace ingot::grammar {
 namespace {
@@ -70,6 +71,7 @@ class RegexReader {
 Result<Expr> parse_regex(std::string_view pattern, bool anchored, const Expr& any) {
   if (pattern.size() > limits::kRegexBytesMax)
     return invalid("[regex] {} bytes are over the limit of {}", pattern.size(), limits::kRegexBytesMax);
+  if (!tokenizer::is_valid_utf8(pattern)) return invalid("[regex] the pattern is not valid UTF-8");
   return RegexReader(pattern, any).read(anchored);
 }
 

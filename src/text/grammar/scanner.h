@@ -24,7 +24,7 @@ class Scanner {
   size_t position() const { return at_; }
   std::string_view since(size_t begin) const { return text_.substr(begin, at_ - begin); }
 
-  Result<uint32_t> code_point();  // one UTF-8 character
+  Result<uint32_t> code_point();  // one character; the text is valid UTF-8
   // After a backslash: n r t f v 0 xHH uHHHH UHHHHHHHH, or any punctuation for itself.
   Result<uint32_t> escape();
   // After a backslash: d D w W s S; nothing if it is none of them.

@@ -42,20 +42,26 @@ std::shared_ptr<const TokenGrammar::Mask> TokenGrammar::compute(int32_t set) {
   const auto allow = [&](int32_t id) { (*mask)[static_cast<size_t>(id) / 64] |= uint64_t{1} << (id % 64); };
   std::vector<int32_t> path{set};  // sets after each byte of the current entry
   size_t dead_at = SIZE_MAX;       // entries that share so many bytes and one more are dead, too
+  bool is_over = false;            // not dead but kOver: allowed, for accept() to say so instead of steering the text
   for (const TokenTrie::Entry& e : trie_->entries()) {
-    if (e.common > dead_at) continue;
+    if (e.common > dead_at) {
+      if (is_over) allow(e.id);
+      continue;
+    }
     dead_at = SIZE_MAX;
+    is_over = false;
     path.resize(e.common + 1);
     const std::string_view bytes = trie_->bytes(e);
     for (size_t i = e.common; i < bytes.size(); ++i) {
       const int32_t next = pushdown_.step(path.back(), static_cast<uint8_t>(bytes[i]));
-      if (next == Pushdown::kDead) {
+      if (next < 0) {
         dead_at = i;
+        is_over = next == Pushdown::kOver;
         break;
       }
       path.push_back(next);
     }
-    if (dead_at == SIZE_MAX) allow(e.id);
+    if (dead_at == SIZE_MAX || is_over) allow(e.id);
   }
   if (pushdown_.accepts(set))
     for (int32_t id : trie_->end_tokens()) allow(id);
@@ -66,13 +72,13 @@ std::shared_ptr<const TokenGrammar::Mask> TokenGrammar::mask(int32_t set) {
   std::lock_guard lock(mutex_);
   if (const auto it = masks_.find(set); it != masks_.end()) return it->second;
   if (masks_.size() >= limits::kGrammarMasksMax) masks_.clear();
-  return masks_[set] = set == Pushdown::kDead ? std::make_shared<Mask>(trie_->num_words()) : compute(set);
+  return masks_[set] = set < 0 ? std::make_shared<Mask>(trie_->num_words()) : compute(set);
 }
 
 int32_t TokenGrammar::accept(int32_t set, int32_t token) {
   std::lock_guard lock(mutex_);
   for (char c : trie_->bytes_of(token))
-    if (set != Pushdown::kDead) set = pushdown_.step(set, static_cast<uint8_t>(c));
+    if (set >= 0) set = pushdown_.step(set, static_cast<uint8_t>(c));
   return set;
 }
 
@@ -80,13 +86,18 @@ bool TokenGrammar::matches(std::string_view text) {
   std::lock_guard lock(mutex_);
   int32_t set = pushdown_.start();
   for (char c : text)
-    if (set != Pushdown::kDead) set = pushdown_.step(set, static_cast<uint8_t>(c));
-  return set != Pushdown::kDead && pushdown_.accepts(set);
+    if (set >= 0) set = pushdown_.step(set, static_cast<uint8_t>(c));
+  return set >= 0 && pushdown_.accepts(set);
 }
 
 std::span<const uint64_t> TokenMatcher::allowed() {
   if (!mask_) mask_ = grammar_->mask(set_);
   return *mask_;
+}
+
+std::string_view TokenMatcher::why_none() const {
+  if (set_ != Pushdown::kOver) return {};
+  return "the text so far can be read in too many ways: make the grammar less ambiguous";
 }
 
 void TokenMatcher::accept(int32_t token) {

@@ -12,7 +12,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/limits.h"
 #include "text/grammar/pushdown.h"
 #include "text/tokenizer.h"
 
@@ -52,7 +51,7 @@ class TokenGrammar {
   int32_t start() const { return pushdown_.start(); }
   // Tokens allowed at `set`. Cost: a look-up, or one walk over the vocabulary the first time.
   std::shared_ptr<const Mask> mask(int32_t set);
-  // The set after the token, or Pushdown::kDead. An end-of-generation token leaves it as it is.
+  // The set after the token, or Pushdown::kDead or kOver. An end-of-generation token leaves it as it is.
   int32_t accept(int32_t set, int32_t token);
   int32_t step(int32_t set, char byte) {
     std::lock_guard lock(mutex_);
@@ -61,7 +60,7 @@ class TokenGrammar {
   // So many places were reached that new ones may soon be refused: make a new one of the same grammar.
   bool worn_out() {
     std::lock_guard lock(mutex_);
-    return pushdown_.num_sets() > limits::kGrammarSetsMax / 2;
+    return pushdown_.worn_out();
   }
   // The grammar takes the whole text.
   bool matches(std::string_view text);
@@ -82,6 +81,8 @@ class TokenMatcher {
 
   // [ceil(V / 64)] words, valid until accept(). All zero: the text cannot go on.
   std::span<const uint64_t> allowed();
+  // Why it is all zero, if a limit is the reason; else empty.
+  std::string_view why_none() const;
   void accept(int32_t token);
 
  private:
