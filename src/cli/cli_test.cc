@@ -4,7 +4,7 @@
 #include <boost/json/parse.hpp>
 
 #include "cli/command.h"
-#include "cli/infer_inputs.h"
+#include "cli/infer/infer_inputs.h"
 #include "cli/inspect/report.h"
 #include "cli/option_checks.h"
 #include "cli/suggest.h"

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/mapped_file.h"
 #include "cli/command.h"
-#include "cli/infer_inputs.h"
+#include "cli/infer/infer_inputs.h"
 #include "cli/inspect/plan.h"
 #include "cli/option_checks.h"
 #include "cli/table.h"

@@ -1,4 +1,4 @@
-#include "cli/infer_inputs.h"
+#include "cli/infer/infer_inputs.h"
 
 #include <boost/json.hpp>
 #include <charconv>
