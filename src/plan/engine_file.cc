@@ -5,7 +5,6 @@
 #include <xxhash.h>
 
 #include <cstring>
-#include <fstream>
 
 #include "base/cpu_features.h"
 #include "base/mapped_file.h"
@@ -180,9 +179,9 @@ Result<void> write_engine(const std::string& path, const EngineContents& c) {
 }
 
 bool is_engine_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  char magic[sizeof(kMagic)];
-  return in.read(magic, sizeof(magic)) && std::memcmp(magic, kMagic, sizeof(magic)) == 0;
+  const auto file = MappedFile::open(path);  // does not wait for a pipe
+  if (!file || (*file)->bytes().size() < sizeof(kMagic)) return false;
+  return std::memcmp((*file)->bytes().data(), kMagic, sizeof(kMagic)) == 0;
 }
 
 Result<void> check_engine_bytes(std::span<const std::byte> bytes, std::string_view path) {

@@ -204,7 +204,7 @@ def test_config_json_says_what_is_wrong(program, tmp_path):
         ("num_attention_heads", 0, ["num_attention_heads", "at least 1"]),
         ("num_key_value_heads", 3, ["num_key_value_heads", "3"]),
         ("hidden_size", "big", ["hidden_size", "big"]),
-        ("hidden_size", None, ["hidden_size", "missing"]),
+        ("hidden_size", None, ["embed_tokens", "4096"]),  # what transformers assumes, and not what the file holds
         ("rms_norm_eps", -1, ["rms_norm_eps", "-1"]),
         ("model_type", "mamba9", ["mamba9", "llama"]),
         (("model_type", "architectures"), None, ["model_type"]),
