@@ -3,38 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <fstream>
-#include <sstream>
 
 #include "backends/cpu/cpu.h"
 #include "backends/ref/ref.h"
+#include "llm/golden_check.h"
 #include "llm/model_runner.h"
 
 namespace ingot {
 namespace {
-
-// [rows, columns] f32 of a version 1 .npy file.
-std::vector<float> read_npy(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string all((std::istreambuf_iterator<char>(in)), {});
-  if (all.size() < 10) return {};
-  const size_t start = 10 + static_cast<uint8_t>(all[8]) + 256 * static_cast<uint8_t>(all[9]);
-  std::vector<float> out((all.size() - start) / 4);
-  std::memcpy(out.data(), all.data() + start, out.size() * 4);
-  return out;
-}
-
-std::vector<int32_t> read_tokens(const std::string& path) {
-  std::ifstream in(path);
-  std::string text((std::istreambuf_iterator<char>(in)), {});
-  std::vector<int32_t> out;
-  std::istringstream list(text.substr(text.find('[') + 1));
-  for (int32_t id; list >> id;) {
-    out.push_back(id);
-    list.ignore(1);
-  }
-  return out;
-}
 
 double relative_l2(std::span<const float> got, std::span<const float> want) {
   double difference = 0, norm = 0;
@@ -57,8 +33,8 @@ TEST_P(ModelGolden, gives_the_logits_of_transformers) {
   auto runner = ModelRunner::create(
       *source, {.pool = std::make_shared<ThreadPool>(fast ? 2 : 1), .backends = backends, .kv_dtype = DType::kF32});
   ASSERT_TRUE(runner) << runner.error().message();
-  const std::vector<float> want = read_npy(folder + "/logits.npy");
-  const std::vector<int32_t> tokens = read_tokens(folder + "/tokens.json");
+  const std::vector<float> want = golden_floats(folder + "/logits.npy");
+  const std::vector<int32_t> tokens = golden_tokens(folder + "/tokens.json");
   ASSERT_EQ(want.size(), tokens.size() * static_cast<size_t>((*runner)->vocab()));
   for (int64_t chunk : {64, 7}) {
     const SeqId seq = (*runner)->add_sequence();

@@ -7,12 +7,20 @@ from pathlib import Path
 
 import pytest
 
+import bad_input
+
 ROOT = Path(__file__).parents[2]
 MODEL = "gemma-3-270m-q4_k_m.gguf"
 
 
 def pytest_addoption(parser):
     parser.addoption("--live", action="store_true", help="run the oracle program anew where a stored result would do")
+
+
+@pytest.fixture(scope="session")
+def program():
+    """The built binary, each run checked for crashes, hangs and memory."""
+    return bad_input.Program()
 
 
 @pytest.fixture(scope="session")

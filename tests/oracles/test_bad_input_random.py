@@ -22,11 +22,6 @@ SEED = int(os.environ.get("INGOT_BAD_INPUT_SEED", 1))
 RUN = ("-p", "hello", "-n", "2", "--temperature", "0", "-t", "1")
 
 
-@pytest.fixture(scope="module")
-def program():
-    return bad_input.Program()
-
-
 def check(program, folder, make):
     """make(random, folder) writes one input into a folder and returns (what it is, arguments)."""
 

@@ -64,17 +64,6 @@ inline std::vector<int32_t> ids_of(const Completion::Choice& c) {
   return out;
 }
 
-// A version 1 .npy file of f32.
-inline std::vector<float> read_floats(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string all((std::istreambuf_iterator<char>(in)), {});
-  if (all.size() < 10) return {};
-  const size_t start = 10 + static_cast<uint8_t>(all[8]) + 256 * static_cast<uint8_t>(all[9]);
-  std::vector<float> out((all.size() - start) / 4);
-  std::memcpy(out.data(), all.data() + start, out.size() * 4);
-  return out;
-}
-
 // Gathers events in order, from the engine's thread.
 struct Recorder {
   std::mutex mutex;

@@ -8,6 +8,7 @@
 #include "backends/cpu/cpu.h"
 #include "backends/ref/ref.h"
 #include "llm/engine/engine_check.h"
+#include "llm/golden_check.h"
 #include "llm/sampling/logprobs.h"
 
 namespace ingot::llm {
@@ -327,14 +328,10 @@ TEST(Engine, lower_priority_numbers_run_first) {
 TEST(Engine, prompt_logprobs_are_those_of_the_golden_logits) {
   const ModelSetup setup{.kv_dtype = DType::kF32};
   const auto engine = make_engine(setup);
-  const std::vector<float> logits = read_floats(setup.path + "/logits.npy");
+  const std::vector<float> logits = golden_floats(setup.path + "/logits.npy");
   const auto vocab = static_cast<size_t>(engine->config().vocab);
   Request r = greedy(prompt_of(4, 64), 0);
-  r.prompt.clear();
-  std::ifstream in(setup.path + "/tokens.json");
-  std::string text((std::istreambuf_iterator<char>(in)), {});
-  for (size_t at = text.find('['); at != std::string::npos && at + 1 < text.size(); at = text.find(',', at + 1))
-    r.prompt.push_back(static_cast<int32_t>(std::strtol(text.c_str() + at + 1, nullptr, 10)));
+  r.prompt = golden_tokens(setup.path + "/tokens.json");
   ASSERT_EQ(r.prompt.size() * vocab, logits.size());
   r.prompt_logprobs = 3;
   const std::vector<int32_t> prompt = r.prompt;
@@ -359,12 +356,9 @@ TEST(Engine, prompt_logprobs_are_those_of_the_golden_logits) {
 TEST(Engine, embeddings_are_pooled_golden_hidden_states) {
   const ModelSetup setup{.kv_dtype = DType::kF32};
   const auto engine = make_engine(setup, {.batch_tokens = 64});
-  const std::vector<float> hidden = read_floats(setup.path + "/hidden.npy");
+  const std::vector<float> hidden = golden_floats(setup.path + "/hidden.npy");
   Request r;
-  std::ifstream in(setup.path + "/tokens.json");
-  std::string text((std::istreambuf_iterator<char>(in)), {});
-  for (size_t at = text.find('['); at != std::string::npos && at + 1 < text.size(); at = text.find(',', at + 1))
-    r.prompt.push_back(static_cast<int32_t>(std::strtol(text.c_str() + at + 1, nullptr, 10)));
+  r.prompt = golden_tokens(setup.path + "/tokens.json");
   const auto width = static_cast<size_t>(engine->config().width);
   const auto rows = std::span(hidden).last(64 * width);
   r.n = 0;  // none of these is looked at

@@ -1,6 +1,7 @@
 // An answer does not depend on what else happens: alone, beside 63 others, with and without prefix cache, with
 // preemption. Token for token, greedy and with seeds. Also on the real model that INGOT_MODEL names.
 #include <algorithm>
+#include <latch>
 
 #include "llm/engine/engine_check.h"
 #include "llm/generator.h"
@@ -49,12 +50,20 @@ class SameAnswer : public testing::TestWithParam<std::string> {
   std::vector<std::vector<int32_t>> all_at_once(int64_t kv_tokens, const EngineOptions& options, EngineStats& stats) {
     const auto engine = make_engine({.path = path_, .kv_tokens = kv_tokens}, options);
     std::vector<Recorder> recorders(kRequests);
+    std::latch submitted(1);
     auto list = requests();
     for (size_t i = 0; i < list.size(); ++i) {
       list[i].on_event = recorders[i].sink();
+      // The engine waits at its first answer, so that the batches do not depend on how fast requests arrive.
+      if (i == 0)
+        list[i].on_event = [&submitted, sink = recorders[0].sink()](Event e) {
+          submitted.wait();
+          sink(std::move(e));
+        };
       const auto id = engine->submit(std::move(list[i]));
       EXPECT_TRUE(id) << id.error().message();
     }
+    submitted.count_down();
     std::vector<std::vector<int32_t>> out;
     for (Recorder& r : recorders) {
       r.wait();
@@ -81,7 +90,7 @@ TEST_P(SameAnswer, alone_and_under_load_with_and_without_cache_and_preempted) {
   EXPECT_EQ(all_at_once(16384, {.batch_tokens = 64}, stats), want) << "64 at once, prefix cache";
   EXPECT_GT(stats.prefix_hits_tokens, 0U);
   EXPECT_EQ(stats.preemptions, 0U);
-  EXPECT_EQ(all_at_once(256, {.batch_tokens = 70}, stats), want) << "preemption";
+  EXPECT_EQ(all_at_once(192, {.batch_tokens = 256, .decode_stall = 1}, stats), want) << "preemption";
   EXPECT_GT(stats.preemptions, 0U);
   EXPECT_EQ(stats.kv_pages_used, 0);
 }

@@ -22,8 +22,9 @@ int hex_digit(char c) {
   return -1;
 }
 
-// The names that the clients of OpenAI's interface switch on.
-std::string_view openai_type(int status) {
+}  // namespace
+
+std::string_view openai_error_type(int status) {
   switch (status) {
     case 401: return "authentication_error";
     case 403: return "permission_error";
@@ -34,8 +35,6 @@ std::string_view openai_type(int status) {
     default: return status < 500 ? "invalid_request_error" : "server_error";
   }
 }
-
-}  // namespace
 
 std::string_view Request::header(std::string_view name) const {
   for (const auto& [key, value] : headers)
@@ -92,8 +91,10 @@ std::string_view reason_phrase(int status) {
 }
 
 std::string openai_error_body(int status, const Status& failure) {
-  boost::json::object error{
-      {"message", valid_utf8(failure.message())}, {"type", openai_type(status)}, {"param", nullptr}, {"code", status}};
+  boost::json::object error{{"message", valid_utf8(failure.message())},
+                            {"type", openai_error_type(status)},
+                            {"param", nullptr},
+                            {"code", status}};
   return boost::json::serialize(boost::json::object{{"error", std::move(error)}});
 }
 

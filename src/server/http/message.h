@@ -52,6 +52,8 @@ int http_status(Code code);
 // "Bad Request"
 std::string_view reason_phrase(int http_status);
 
+// "invalid_request_error": the names that the clients of OpenAI's interface switch on.
+std::string_view openai_error_type(int http_status);
 // {"error":{"message","type","param":null,"code"}}: OpenAI's form, also that of unknown paths.
 std::string openai_error_body(int http_status, const Status& failure);
 

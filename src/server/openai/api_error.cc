@@ -16,23 +16,11 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-std::string_view type_of(int status) {
-  switch (status) {
-    case 401: return "authentication_error";
-    case 403: return "permission_error";
-    case 404: return "not_found_error";
-    case 429: return "rate_limit_error";
-    case 501: return "not_implemented_error";
-    case 503: return "unavailable_error";
-    default: return status < 500 ? "invalid_request_error" : "server_error";
-  }
-}
-
 }  // namespace
 
 std::string error_json(const ApiError& e) {
   boost::json::object error{{"message", valid_utf8(e.status.message())},
-                            {"type", type_of(http::http_status(e.status.code()))},
+                            {"type", http::openai_error_type(http::http_status(e.status.code()))},
                             {"param", nullptr},
                             {"code", e.code.empty() ? lower(code_name(e.status.code())) : e.code}};
   if (!e.param.empty()) error["param"] = valid_utf8(e.param);
