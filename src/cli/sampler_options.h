@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "llm/sampler_params.h"
+#include "llm/sampling/sampler_params.h"
 #include "text/tokenizer.h"
 
 namespace ingot::cli {

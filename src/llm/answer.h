@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "llm/sampler.h"
+#include "llm/sampling/sampler.h"
 #include "llm/stop.h"
 #include "llm/token_mask.h"
 #include "text/tokenizer.h"

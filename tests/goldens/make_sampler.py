@@ -2,7 +2,7 @@
 """Goldens of the sampler: what llama.cpp's own samplers leave, and with which probabilities.
 
 The llama_sampler_* symbols of the xllamacpp wheel are called through ctypes on arrays of random
-logits. Writes sampler.json beside this file; src/llm/sampler_golden_test.cc reads it.
+logits. Writes sampler.json beside this file; src/llm/sampling/sampler_golden_test.cc reads it.
     pip install numpy xllamacpp && python3 tests/goldens/make_sampler.py
 """
 import ctypes as C

@@ -16,7 +16,7 @@
 #include "base/status.h"
 #include "llm/answer.h"
 #include "llm/engine/sequence.h"
-#include "llm/sampler_params.h"
+#include "llm/sampling/sampler_params.h"
 #include "llm/token_mask.h"
 
 namespace ingot::llm {

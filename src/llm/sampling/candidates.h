@@ -11,7 +11,7 @@
 #include <span>
 #include <vector>
 
-#include "llm/sampler_params.h"
+#include "llm/sampling/sampler_params.h"
 
 namespace ingot::llm {
 

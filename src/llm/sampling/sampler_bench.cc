@@ -3,7 +3,7 @@
 
 #include <random>
 
-#include "llm/sampler.h"
+#include "llm/sampling/sampler.h"
 
 namespace ingot::llm {
 namespace {

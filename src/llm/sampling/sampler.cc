@@ -1,5 +1,5 @@
 // The chain: bias and masks on the row, the steps in their order, the draw. See sampler.h.
-#include "llm/sampler.h"
+#include "llm/sampling/sampler.h"
 
 #include <algorithm>
 #include <limits>

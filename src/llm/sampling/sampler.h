@@ -15,12 +15,12 @@
 #include <vector>
 
 #include "base/status.h"
-#include "llm/sampler_params.h"
 #include "llm/sampling/candidates.h"
 #include "llm/sampling/dry.h"
 #include "llm/sampling/logprobs.h"
 #include "llm/sampling/mirostat.h"
 #include "llm/sampling/penalties.h"
+#include "llm/sampling/sampler_params.h"
 
 namespace ingot::llm {
 

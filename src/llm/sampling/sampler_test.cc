@@ -1,5 +1,5 @@
 // The sampler against what can be computed by hand: distributions, seeds, masks, bad input.
-#include "llm/sampler.h"
+#include "llm/sampling/sampler.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // The ranges of every sampling field, and the names of the steps. See sampler_params.h.
-#include "llm/sampler_params.h"
+#include "llm/sampling/sampler_params.h"
 
 #include <algorithm>
 #include <cmath>

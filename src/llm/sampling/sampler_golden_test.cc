@@ -7,7 +7,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "llm/sampler.h"
+#include "llm/sampling/sampler.h"
 
 namespace ingot::llm {
 namespace {
