@@ -3,9 +3,7 @@
 //
 // For each 32 elements of K the instruction adds up the even and the odd products in two float32 chains, adds
 // the two and adds that to the sum (subnormals count as zero). A row of the result depends on nothing else,
-// so one row and thousands have the same bits. K goes in stretches whose weights stay in the L1 cache; sums
-// wait in y between them, which changes no bit.
-#include <algorithm>
+// so one row and thousands have the same bits.
 
 // clang-format off: the order matters
 #include "backends/cpu/kernels/matmul/vec_avx512.inc"
@@ -15,7 +13,6 @@
 namespace ingot::mm {
 namespace {
 
-constexpr int64_t kStretch = 512;  // elements of K
 constexpr int kTileK = 32;
 
 // Tiles 0 to 3: sums, 2 * rows + outputs; 4, 5: x; 6, 7: weights.
@@ -27,22 +24,6 @@ struct TileConfig {
       const int left = second ? rows - 16 : rows;
       bytes[16 + 2 * tile] = 64;
       bytes[48 + tile] = static_cast<uint8_t>(tile > 5 || left > 16 ? 16 : left < 1 ? 1 : left);
-    }
-  }
-};
-
-// 16 rows or fewer of one tile of outputs, on the way between y and a tile register.
-struct Sums {
-  alignas(64) float v[16][16];
-  void load(const Job& job, int64_t row, int rows, int64_t tile, bool first) {
-    for (int r = 0; r < rows; ++r) Vec::store_f(v[r], first ? Vec::zero() : load_acc(job, row + r, tile));
-  }
-  void store(const Job& job, int64_t row, int rows, int64_t tile, bool last) const {
-    for (int r = 0; r < rows; ++r) {
-      if (last)
-        store_result(job, row + r, tile, 1, Vec::load_f(v[r]));
-      else
-        store_acc(job, row + r, tile, Vec::load_f(v[r]));
     }
   }
 };
@@ -64,64 +45,56 @@ INGOT_INLINE void step(const uint8_t* x, size_t x_stride, const uint8_t* const (
   }
 }
 
-// Elements [begin, end) of K for `rows` rows, RT groups of 16, and NT tiles of outputs.
+// `rows` rows, RT groups of 16, and NT tiles of outputs.
 template <int RT, int NT>
-void stretch(const Job& job, int64_t row, int rows, int64_t tile, int64_t begin, int64_t end) {
-  Sums sums[RT][NT];
-  for (int g = 0; g < RT; ++g)
-    for (int t = 0; t < NT; ++t) sums[g][t].load(job, row + 16 * g, std::min(rows - 16 * g, 16), tile + t, begin == 0);
-  asm volatile("" ::: "memory");  // the tile intrinsics do not say that they read it
-  _tile_loadd(0, sums[0][0].v, 64);
-  if constexpr (NT == 2) _tile_loadd(1, sums[0][NT - 1].v, 64);
-  if constexpr (RT == 2) _tile_loadd(2, sums[RT - 1][0].v, 64);
-  if constexpr (RT == 2 && NT == 2) _tile_loadd(3, sums[RT - 1][NT - 1].v, 64);
+void multiply(const Job& job, int64_t row, int rows, int64_t tile) {
+  _tile_zero(0);
+  if constexpr (NT == 2) _tile_zero(1);
+  if constexpr (RT == 2) _tile_zero(2);
+  if constexpr (RT == 2 && NT == 2) _tile_zero(3);
 
   const uint8_t* x = job.x + row * job.x_stride;
   const uint8_t* w[NT];
-  for (int t = 0; t < NT; ++t) w[t] = job.w + (tile + t) * job.tile_bytes + 32 * begin;
-  int64_t k = begin;
-  for (; k + kTileK <= end; k += kTileK) {
+  for (int t = 0; t < NT; ++t) w[t] = job.w + (tile + t) * job.tile_bytes;
+  int64_t k = 0;
+  for (; k + kTileK <= job.k; k += kTileK) {
     if (job.row_end - job.row_begin <= 32)
       for (int t = 0; t < NT; ++t) prefetch_ahead(w[t], 1024);
     step<RT, NT>(x + 2 * k, job.x_stride, w);
     for (int t = 0; t < NT; ++t) w[t] += 1024;
   }
-  if (k < end) {  // x ends in zeros, the weights do not
+  if (k < job.k) {  // x ends in zeros, the weights do not
     alignas(64) uint8_t rest[NT][1024] = {};
     const uint8_t* padded[NT];
     for (int t = 0; t < NT; ++t) {
       __builtin_memcpy(rest[t], w[t], static_cast<size_t>(job.k + job.k % 2 - k) * 32);
       padded[t] = rest[t];
     }
-    asm volatile("" ::: "memory");
+    asm volatile("" ::: "memory");  // the tile intrinsics do not say that they read it
     step<RT, NT>(x + 2 * k, job.x_stride, padded);
   }
 
-  _tile_stored(0, sums[0][0].v, 64);
-  if constexpr (NT == 2) _tile_stored(1, sums[0][NT - 1].v, 64);
-  if constexpr (RT == 2) _tile_stored(2, sums[RT - 1][0].v, 64);
-  if constexpr (RT == 2 && NT == 2) _tile_stored(3, sums[RT - 1][NT - 1].v, 64);
-  for (int g = 0; g < RT; ++g)
-    for (int t = 0; t < NT; ++t)
-      sums[g][t].store(job, row + 16 * g, std::min(rows - 16 * g, 16), tile + t, end == job.k);
+  alignas(64) float sums[2][2][16][16];  // [outputs][rows]
+  _tile_stored(0, sums[0][0], 64);
+  if constexpr (NT == 2) _tile_stored(1, sums[1][0], 64);
+  if constexpr (RT == 2) _tile_stored(2, sums[0][1], 64);
+  if constexpr (RT == 2 && NT == 2) _tile_stored(3, sums[1][1], 64);
+  for (int t = 0; t < NT; ++t)
+    for (int r = 0; r < rows; ++r) store_result(job, row + r, tile + t, 1, Vec::load_f(sums[t][r / 16][r % 16]));
 }
 
 template <int NT>
 void run_tiles(const Job& job, int64_t row_begin, int64_t row_end, int64_t tile) {
-  const int64_t full_end = row_end - (row_end - row_begin) % 32;
-  const int rest = static_cast<int>(row_end - full_end);
+  const int rest = static_cast<int>((row_end - row_begin) % 32);
+  const int64_t full_end = row_end - rest;
   const TileConfig config(32), rest_config(rest);
-  const int64_t length = row_end - row_begin > 32 ? kStretch : job.k;
-  for (int64_t begin = 0; begin < job.k; begin += length) {
-    const int64_t end = std::min(begin + length, job.k);
-    if (full_end > row_begin) _tile_loadconfig(config.bytes);
-    for (int64_t row = row_begin; row < full_end; row += 32) stretch<2, NT>(job, row, 32, tile, begin, end);
-    if (rest) _tile_loadconfig(rest_config.bytes);
-    if (rest > 16)
-      stretch<2, NT>(job, full_end, rest, tile, begin, end);
-    else if (rest > 0)
-      stretch<1, NT>(job, full_end, rest, tile, begin, end);
-  }
+  if (full_end > row_begin) _tile_loadconfig(config.bytes);
+  for (int64_t row = row_begin; row < full_end; row += 32) multiply<2, NT>(job, row, 32, tile);
+  if (rest) _tile_loadconfig(rest_config.bytes);
+  if (rest > 16)
+    multiply<2, NT>(job, full_end, rest, tile);
+  else if (rest)
+    multiply<1, NT>(job, full_end, rest, tile);
 }
 
 void run_tile_rows(const Job& job) {

@@ -30,7 +30,7 @@ struct TileConfig {
 
 template <class S>
 struct AmxBlock {
-  uint8_t low[4][16][64], high[4][16][64];  // 64 elements a tile: rows of 4 elements x 16 outputs
+  uint8_t low[64][64], high[64][64];  // 16 of the first index are a tile: 4 elements of 16 outputs each
   float d[16], dmin[16];
   uint8_t mins[S::kMin ? 16 / S::kPairs : 1][64];
 };
@@ -52,10 +52,10 @@ INGOT_INLINE void put_product(__m512i q, __m512i scale_pairs, int at, AmxBlock<S
   const __m512i even = _mm512_mullo_epi16(_mm512_srai_epi16(_mm512_slli_epi16(q, 8), 8), scale_pairs);
   const __m512i odd = _mm512_mullo_epi16(_mm512_srai_epi16(q, 8), scale_pairs);
   const __m512i low7 = _mm512_set1_epi16(0x7f), low8 = _mm512_set1_epi16(0xff);
-  Vec::store(out.low[0][at],
+  Vec::store(out.low[at],
              _mm512_or_si512(_mm512_and_si512(even, low7), _mm512_slli_epi16(_mm512_and_si512(odd, low7), 8)));
-  Vec::store(out.high[0][at], _mm512_or_si512(_mm512_and_si512(_mm512_srai_epi16(even, 7), low8),
-                                              _mm512_slli_epi16(_mm512_srai_epi16(odd, 7), 8)));
+  Vec::store(out.high[at], _mm512_or_si512(_mm512_and_si512(_mm512_srai_epi16(even, 7), low8),
+                                           _mm512_slli_epi16(_mm512_srai_epi16(odd, 7), 8)));
 }
 
 template <class S, int V>
@@ -97,9 +97,9 @@ INGOT_INLINE void tile_sums(const uint8_t* x, size_t x_stride, const AmxBlock<S>
     _tile_zero(3);
     for (int c = 0; c < 4; ++c) {
       _tile_loadd(5, x + 64 * c, x_stride);
-      _tile_loadd(6, block.low[c], 64);
+      _tile_loadd(6, block.low[16 * c], 64);
       _tile_dpbssd(2, 5, 6);
-      _tile_loadd(7, block.high[c], 64);
+      _tile_loadd(7, block.high[16 * c], 64);
       _tile_dpbssd(3, 5, 7);
     }
     _tile_stored(2, sums[0], 64);
@@ -109,9 +109,9 @@ INGOT_INLINE void tile_sums(const uint8_t* x, size_t x_stride, const AmxBlock<S>
     _tile_zero(1);
     for (int c = 0; c < 4; ++c) {
       _tile_loadd(4, x + 64 * c, x_stride);
-      _tile_loadd(6, block.low[c], 64);
+      _tile_loadd(6, block.low[16 * c], 64);
       _tile_dpbssd(0, 4, 6);
-      _tile_loadd(7, block.high[c], 64);
+      _tile_loadd(7, block.high[16 * c], 64);
       _tile_dpbssd(1, 4, 7);
     }
     _tile_stored(0, sums[0], 64);

@@ -16,6 +16,8 @@
 namespace ingot::mm {
 
 static constexpr size_t align64(size_t n) { return (n + 63) & ~static_cast<size_t>(63); }
+// Bytes of a row of x: an odd number of cache lines, so that the rows of a tile lie in different sets of the L1 cache.
+static constexpr size_t odd_lines(size_t n) { return align64(n) | 64; }
 static constexpr int kLanes = 16;
 
 // --- types with blocks of 32: a tile is [scales of all blocks, padded to 64 bytes][quants of all blocks]
@@ -98,7 +100,7 @@ struct Act32 {  // per block of 32
       : d_at(align64(k)),
         neg_at(d_at + k / 32 * 4),    // int32: -128 * sum(q), what a weight's offset of 128 adds too much
         sum_at(neg_at + k / 32 * 4),  // float: d * sum(q)
-        bytes(align64(sum_at + k / 32 * 4)) {}
+        bytes(odd_lines(sum_at + k / 32 * 4)) {}
 };
 struct Act256 {  // per block of 256
   size_t d_at, neg_at, sum16_at, sum32_at, bytes;
@@ -107,7 +109,7 @@ struct Act256 {  // per block of 256
         neg_at(d_at + k / 256 * 4),         // int32[16]: -32 * sum(q) of 16 elements
         sum16_at(neg_at + k / 256 * 64),    // int16[16]: sums of 16 elements
         sum32_at(sum16_at + k / 256 * 32),  // int16[8]: sums of 32 elements
-        bytes(align64(sum32_at + k / 256 * 16)) {}
+        bytes(odd_lines(sum32_at + k / 256 * 16)) {}
 };
 
 // --- float weights: a tile is [k][16] f32 or f16, or [(k + 1) / 2][16][2] bf16
@@ -127,7 +129,8 @@ struct Job {
   int64_t ldy;
   const float* bias;
   DType type;
-  int block;  // elements of a block of this type
+  int block;                 // elements of a block of this type
+  float* partial = nullptr;  // of a panel: its sums so far, see loops.inc
   void (*decode)(DType type, const void* src, float* dst, int64_t n);
 };
 using RunFn = void (*)(const Job&);

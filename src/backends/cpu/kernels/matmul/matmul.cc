@@ -77,7 +77,7 @@ PackedWeights describe_weights(DType type, int64_t n, int64_t k, Isa isa, const 
 size_t quantized_row_bytes(ActFormat format, int64_t k) {
   switch (format) {
     case ActFormat::kF32: return static_cast<size_t>(k) * 4;
-    case ActFormat::kBf16: return mm::align64(static_cast<size_t>(k) * 2);
+    case ActFormat::kBf16: return mm::odd_lines(static_cast<size_t>(k) * 2);
     case ActFormat::kQ8Block32: return mm::Act32(k).bytes;
     case ActFormat::kQ8Block256: return mm::Act256(k).bytes;
   }
