@@ -19,19 +19,15 @@ bool simplify_variadic(Node& n) {
   return true;
 }
 
-// Pow(x, 2) -> Mul(x, x); Pow(x, 0.5) -> Sqrt(x); a rank of the exponent above the base's would widen the result.
+// Pow(x, 2) -> Mul(x, x); a rank of the exponent above the base's would widen the result. Pow(x, 0.5) is not Sqrt(x):
+// of -inf and -0 it is inf and 0.
 bool simplify_pow(const Matcher& m, const Graph& g, Node& n) {
   if (n.op != Op::kPow || !is_float(g.value(n.inputs[0]).type.dtype)) return false;
   const Type &base = g.value(n.inputs[0]).type, &exponent = g.value(n.inputs[1]).type;
   if (!base.ranked() || !exponent.ranked() || exponent.rank() > base.rank()) return false;
-  if (m.is_scalar(n.inputs[1], 2, 0)) {
-    n.op = Op::kMul;
-    n.inputs[1] = n.inputs[0];
-    return true;
-  }
-  if (!m.is_scalar(n.inputs[1], 0.5, 0)) return false;
-  n.op = Op::kSqrt;
-  n.inputs.resize(1);
+  if (!m.is_scalar(n.inputs[1], 2, 0)) return false;
+  n.op = Op::kMul;
+  n.inputs[1] = n.inputs[0];
   return true;
 }
 
@@ -46,8 +42,8 @@ bool join_gate(const Matcher& m, Node& n) {
     if (sigmoid && sigmoid->inputs[0] == x) {
       n.op = Op::kSwish;
     } else if (hard && hard->inputs[0] == x &&
-               std::fabs(hard->attributes.get_float("alpha", 0.2f) - 1.0f / 6) < 1e-4f &&
-               std::fabs(hard->attributes.get_float("beta", 0.5f) - 0.5f) < 1e-4f) {
+               std::fabs(hard->attributes.get_float("alpha", 0.2f) - 1.0f / 6) < 1e-6f &&
+               std::fabs(hard->attributes.get_float("beta", 0.5f) - 0.5f) < 1e-6f) {
       n.op = Op::kHardSwish;
     } else {
       continue;

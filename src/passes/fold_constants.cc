@@ -9,6 +9,8 @@ namespace {
 
 // A folded result may exceed its operands' bytes by this much: Expand of a scalar is no constant worth keeping.
 constexpr size_t kGrowthBytesMax = 1 << 20;
+// Multiply-adds and the like that one run of the pass may spend on ops that cost more than they read and write.
+constexpr double kStepsMax = 1e8;
 
 size_t bytes_of(std::span<const Tensor> tensors) {
   size_t n = 0;
@@ -43,8 +45,46 @@ Tensor known_integers(const Value& value, const InferredValue& known) {
   return t;
 }
 
-// The node's outputs, if they can be computed now and are not too large.
-std::vector<Tensor> evaluate(const Graph& graph, const Node& n, const PassContext& context) {
+// At most so many steps, of an op whose elements each take a sum or maximum over many; 0 for all others, whose cost
+// the limit on bytes bounds.
+double steps_of(const Graph& graph, const Node& n, std::span<const Tensor> in) {
+  double elements = 1;
+  for (ValueId v : n.outputs)
+    if (const auto shape = graph.value(v).type.concrete()) elements *= static_cast<double>(shape->num_elements());
+  const auto size = [&](size_t i) { return in[i].defined() ? static_cast<double>(in[i].shape().num_elements()) : 1.0; };
+  const auto dim = [&](size_t i, int d) {
+    const Shape& s = in[i].shape();
+    const int at = d < 0 ? s.rank() + d : d;
+    return at >= 0 && at < s.rank() ? static_cast<double>(std::max<int64_t>(s[at], 1)) : 1.0;
+  };
+  switch (n.op) {
+    case Op::kEinsum: {  // every combination of all labels
+      double all = 1;
+      for (size_t i = 0; i < in.size(); ++i) all *= size(i);
+      return all;
+    }
+    case Op::kMatMul:
+    case Op::kMatMulInteger:
+    case Op::kGemm:
+    case Op::kFusedMatMul:  // either of the two may be the inner one
+      return elements * std::max(dim(0, -1), dim(0, -2));
+    case Op::kLinear: return elements * dim(1, -1);
+    case Op::kConv:
+    case Op::kConvInteger:
+    case Op::kFusedConv: return elements * size(1) / dim(1, 0);
+    case Op::kConvTranspose: return elements * size(1) / dim(1, 1);
+    case Op::kAveragePool:
+    case Op::kMaxPool:
+      for (int64_t k : n.attributes.get_ints("kernel_shape")) elements *= static_cast<double>(k);
+      return elements;
+    case Op::kLRN: return elements * dim(0, 1);
+    default: return 0;
+  }
+}
+
+// The node's outputs, if they can be computed now, are not too large and not too much work; what it takes is taken
+// from `steps_left`.
+std::vector<Tensor> evaluate(const Graph& graph, const Node& n, const PassContext& context, double& steps_left) {
   if (!context.evaluator || !may_fold(graph, n)) return {};
   std::vector<Tensor> inputs;
   for (ValueId v : n.inputs) inputs.push_back(v == kNoValue ? Tensor() : *graph.constant(v));
@@ -54,6 +94,9 @@ std::vector<Tensor> evaluate(const Graph& graph, const Node& n, const PassContex
     if (const auto shape = graph.value(v).type.concrete())
       declared += TensorView{graph.value(v).type.dtype, *shape, nullptr}.num_bytes();
   if (declared > limit) return {};
+  const double steps = steps_of(graph, n, inputs);
+  if (steps > steps_left) return {};
+  steps_left -= steps;
   // What fails here fails again, with its message, when the graph runs: if it runs at all.
   auto results = context.evaluator(graph, n, inputs);
   if (!results || bytes_of(*results) > limit) return {};
@@ -67,6 +110,7 @@ Result<bool> fold_constants(Graph& graph, const PassContext& context) {
   for (ValueId v : graph.inputs()) inputs.push_back({graph.value(v).type, std::nullopt, nullptr});
   const auto known = INGOT_TRY(infer_graph(graph, inputs));
   bool changed = false;
+  double steps_left = kStepsMax;
   const std::vector<NodeId> order = graph.order();
   for (NodeId id : order) {
     const std::vector<ValueId> outputs = graph.node(id).outputs;
@@ -74,7 +118,7 @@ Result<bool> fold_constants(Graph& graph, const PassContext& context) {
     if (outputs.size() == 1 && !graph.is_output(outputs[0]) && static_cast<size_t>(outputs[0]) < known.size())
       if (Tensor t = known_integers(graph.value(outputs[0]), known[static_cast<size_t>(outputs[0])]); t.defined())
         results = {std::move(t)};
-    if (results.empty()) results = evaluate(graph, graph.node(id), context);
+    if (results.empty()) results = evaluate(graph, graph.node(id), context, steps_left);
     if (results.size() != outputs.size()) continue;
     for (size_t i = 0; i < outputs.size(); ++i) {
       const std::string name = graph.value(outputs[i]).name + ".folded";

@@ -10,14 +10,20 @@ namespace ingot {
 namespace {
 
 constexpr double kInvSqrt2 = 0.70710678, kSqrt2OverPi = 0.79788456, kCubic = 0.044715;
+// Rounding in f32 and the truncations that exporters write: 1.4142 and 1.41421 for sqrt(2), 0.7071, 0.797885.
+constexpr double kToleranceRelative = 1e-5;
+// A GELU has fewer factors than this; x * x is taken apart twice, so squares of squares would double without an end.
+constexpr int kVisitsMax = 32;
 
 // A product taken apart: the constants multiplied, the other factors listed.
 struct Factors {
   double constant = 1;
   std::vector<ValueId> values;
+  int visits = 0;
 };
 
 void collect(const Matcher& m, ValueId v, bool root, Factors& out) {
+  if (++out.visits > kVisitsMax) return out.values.push_back(v);
   if (const auto s = m.scalar(v)) {
     out.constant *= *s;
     return;
@@ -47,7 +53,7 @@ void collect(const Matcher& m, ValueId v, bool root, Factors& out) {
   out.values.push_back(v);
 }
 
-bool near(double a, double b) { return std::fabs(a - b) <= 1e-3 * std::fabs(b); }
+bool near(double a, double b) { return std::fabs(a - b) <= kToleranceRelative * std::fabs(b); }
 
 // v = 1 + f(u) with f of this op; u, or kNoValue.
 ValueId one_plus(const Matcher& m, ValueId v, Op op) {

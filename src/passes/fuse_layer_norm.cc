@@ -25,6 +25,13 @@ ValueId squared(const Matcher& m, ValueId v) {
   return pow && m.is_scalar(pow->inputs[1], 2) ? pow->inputs[0] : kNoValue;
 }
 
+// v = sqrt(s), written as Sqrt or Pow; s, or kNoValue. They differ only for s < 0, which s = variance + epsilon is not.
+ValueId root_of(const Matcher& m, ValueId v) {
+  if (const Node* root = m.producer(v, Op::kSqrt)) return root->inputs[0];
+  const Node* pow = m.producer(v, Op::kPow);
+  return pow && m.is_scalar(pow->inputs[1], 0.5) ? pow->inputs[0] : kNoValue;
+}
+
 struct Normalized {
   ValueId x = kNoValue;
   float epsilon = 0;
@@ -35,9 +42,9 @@ std::optional<Normalized> normalized(const Matcher& m, const Graph& g, ValueId v
   const Node* div = m.absorbed(v, Op::kDiv);
   if (!div) return std::nullopt;
   const ValueId d = div->inputs[0];
-  const Node *sub = m.producer(d, Op::kSub), *root = m.producer(div->inputs[1], Op::kSqrt);
-  if (!sub || !root || mean_source(m, g, sub->inputs[1]) != sub->inputs[0]) return std::nullopt;
-  const Node* add = m.producer(root->inputs[0], Op::kAdd);
+  const Node* sub = m.producer(d, Op::kSub);
+  if (!sub || mean_source(m, g, sub->inputs[1]) != sub->inputs[0]) return std::nullopt;
+  const Node* add = m.producer(root_of(m, div->inputs[1]), Op::kAdd);
   if (!add) return std::nullopt;
   for (size_t i : {0, 1}) {
     const auto epsilon = m.scalar(add->inputs[i]);

@@ -25,7 +25,7 @@ class Matcher {
   const Node* absorbed(ValueId v, Op op) const { return absorbable(v) ? producer(v, op) : nullptr; }
   // The value of a float constant of one element.
   std::optional<double> scalar(ValueId v) const;
-  bool is_scalar(ValueId v, double wanted, double tolerance = 1e-3) const;
+  bool is_scalar(ValueId v, double wanted, double tolerance = 1e-5) const;
   // An f32 constant, or null.
   const Tensor* f32(ValueId v) const;
   // The elements of a constant of i64 or i32.

@@ -50,6 +50,44 @@ TEST(FoldConstants, evaluates_constants_and_shapes_that_inference_knows) {
             "y=Reshape(p.folded,d.folded) ");
 }
 
+// The evaluator would say "folded" to anything: what is left was not asked of it.
+TEST(FoldConstants, leaves_what_takes_many_steps) {
+  const auto folded = [](std::string_view text) {
+    auto graph = parse_graph(text);
+    EXPECT_TRUE(graph) << graph.error().message();
+    const Evaluator evaluator = [](const Graph& g, const Node& n, std::span<const Tensor>) {
+      const Type& t = g.value(n.outputs[0]).type;
+      return Result<std::vector<Tensor>>(std::vector{Tensor::allocate(t.dtype, *t.concrete())});
+    };
+    EXPECT_TRUE(fold_constants(*graph, PassContext{evaluator}));
+    return graph->order().size() == 1;
+  };
+  EXPECT_FALSE(folded(R"(graph "g" {
+  input %x: f32[]
+  const %a: f32[400,400]
+  %e: f32[] = Einsum(%a, %a, %a) {equation="ij,kl,mn->"}
+  %y: f32[] = Add(%e, %x)
+  output %y
+})"));
+  for (const int n : {32, 1024})
+    EXPECT_EQ(folded(fmt::format(R"(graph "g" {{
+  input %x: f32[]
+  const %a: f32[{0},{0}]
+  %e: f32[{0},{0}] = MatMul(%a, %a)
+  %y: f32[{0},{0}] = Add(%e, %x)
+  output %y
+}})",
+                                 n)),
+              n == 32);
+  EXPECT_FALSE(folded(R"(graph "g" {
+  input %x: f32[]
+  const %a: f32[1,1,500,500]
+  %e: f32[1,1,500,500] = MaxPool(%a) {kernel_shape=[1001,1001], pads=[500,500,500,500]}
+  %y: f32[1,1,500,500] = Add(%e, %x)
+  output %y
+})"));
+}
+
 TEST(Eliminate, drops_what_does_nothing_and_keeps_output_names) {
   EXPECT_EQ(after(eliminate, R"(graph "g" {
   input %x: f32[2,b,4]
@@ -101,6 +139,17 @@ TEST(Canonicalize, joins_gates_and_simplifies_powers) {
             "y=HardSwish(x) ");
 }
 
+// onnxruntime: Pow(-inf, 0.5) = inf and Pow(-0, 0.5) = 0; Sqrt has NaN and -0.
+TEST(Canonicalize, keeps_a_power_of_one_half) {
+  EXPECT_EQ(after(canonicalize, R"(graph "g" {
+  input %x: f32[4]
+  const %half: f32[] = [0.5]
+  %y: f32[4] = Pow(%x, %half)
+  output %y
+})"),
+            "y=Pow(x,half) ");
+}
+
 constexpr std::string_view kLayerNorm = R"(graph "g" {
   input %x: f32[b,4]
   const %axes: i64[1] = [-1]
@@ -122,6 +171,13 @@ constexpr std::string_view kLayerNorm = R"(graph "g" {
 
 TEST(FuseLayerNorm, finds_the_exporters_pattern) {
   EXPECT_EQ(after(fuse_layer_norm, kLayerNorm), "y=LayerNormalization(x,w,b) ");
+}
+
+TEST(FuseLayerNorm, takes_the_root_written_as_a_power) {
+  std::string text(kLayerNorm);
+  text.replace(text.find("Sqrt(%e)"), 8, "Pow(%e, %h)");
+  text.replace(text.find("  const %eps"), 0, "  const %h: f32[] = [0.5]\n");
+  EXPECT_EQ(after(fuse_layer_norm, text), "y=LayerNormalization(x,w,b) ");
 }
 
 TEST(FuseLayerNorm, leaves_another_reduction) {
@@ -159,10 +215,11 @@ TEST(Fusion, keeps_patterns_whose_result_is_wider_than_their_input) {
             "a=Add(x,three) c=Clip(a,zero,six) d=Div(c,six) y=Mul(x,d) ");
 }
 
-TEST(FuseGelu, finds_erf_and_tanh_forms) {
-  EXPECT_EQ(after(fuse_gelu, R"(graph "g" {
+// 0.5 * x * (1 + Erf(x / divisor))
+std::string erf_form(std::string_view divisor) {
+  return fmt::format(R"(graph "g" {{
   input %x: f32[4]
-  const %r: f32[] = [1.41421356]
+  const %r: f32[] = [{}]
   const %one: f32[] = [1]
   const %half: f32[] = [0.5]
   %a: f32[4] = Div(%x, %r)
@@ -171,8 +228,25 @@ TEST(FuseGelu, finds_erf_and_tanh_forms) {
   %p: f32[4] = Mul(%x, %s)
   %y: f32[4] = Mul(%p, %half)
   output %y
-})"),
-            "y=Gelu(x) ");
+}})",
+                     divisor);
+}
+
+TEST(FuseGelu, takes_constants_as_exporters_truncate_them_and_no_others) {
+  for (std::string_view divisor : {"1.41421356", "1.4142099618911743", "1.4142"})
+    EXPECT_EQ(after(fuse_gelu, erf_form(divisor)), "y=Gelu(x) ") << divisor;
+  for (std::string_view divisor : {"1.4156", "1.4144", "1.413"})
+    EXPECT_FALSE(after(fuse_gelu, erf_form(divisor)).starts_with("y=Gelu")) << divisor;
+}
+
+TEST(FuseGelu, looks_at_squares_of_squares_once) {
+  std::string text = "graph \"g\" {\n  input %t0: f32[4]\n";
+  for (int i = 1; i <= 64; ++i) text += fmt::format("  %t{}: f32[4] = Mul(%t{}, %t{})\n", i, i - 1, i - 1);
+  EXPECT_TRUE(after(fuse_gelu, text + "  output %t64\n}").ends_with("t64=Mul(t63,t63) "));
+}
+
+TEST(FuseGelu, finds_erf_and_tanh_forms) {
+  EXPECT_EQ(after(fuse_gelu, erf_form("1.41421356")), "y=Gelu(x) ");
   EXPECT_EQ(after(fuse_gelu, R"(graph "g" {
   input %x: f32[4]
   const %k: f32[] = [0.044715]

@@ -55,6 +55,13 @@ Walk<2> walk_of(const Shape& a, const Shape& b, const Shape& y) {
   return walk;
 }
 
+// x^0.5: a root, but of -inf it is inf and of -0 it is 0. y may be x.
+void power_of_half(const PointwiseKernels& kernels, const float* x, float* y, int64_t n) {
+  constexpr float kInf = std::numeric_limits<float>::infinity();
+  for (int64_t i = 0; i < n; ++i) y[i] = x[i] == -kInf ? kInf : x[i] + 0.0f;
+  kernels.unary(Unary::kSqrt, y, y, n);
+}
+
 void run(KernelContext& c) {
   const Prepared& p = *static_cast<const Prepared*>(c.prepared);
   const float *a = c.in(0).as<float>(), *b = c.in(1).as<float>();
@@ -67,7 +74,7 @@ void run(KernelContext& c) {
     const int64_t row = at / inner, from = at - row * inner, n = std::min(inner - from, r.end - at);
     const auto [ra, rb] = walk.start(row);
     if (p.root)
-      p.kernels->unary(Unary::kSqrt, a + ra + from * a_step, y + at, n);
+      power_of_half(*p.kernels, a + ra + from * a_step, y + at, n);
     else
       p.kernels->binary(p.binary, a + ra + from * a_step, static_cast<int>(a_step), b + rb + from * b_step,
                         static_cast<int>(b_step), y + at, n);

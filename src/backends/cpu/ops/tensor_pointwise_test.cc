@@ -68,6 +68,21 @@ TEST(TensorBinary, equals_the_reference_for_every_broadcast) {
   }
 }
 
+// onnxruntime and the C library: (-inf)^0.5 = inf, (-0)^0.5 = 0.
+TEST(TensorBinary, power_of_half_is_no_root_at_minus_infinity_and_minus_zero) {
+  Tensor exponent = Tensor::allocate(DType::kF32, Shape{}), x = Tensor::allocate(DType::kF32, {19});
+  *exponent.mutable_as<float>() = 0.5f;
+  const float inf = std::numeric_limits<float>::infinity();
+  for (int i = 0; i < 19; ++i) x.mutable_as<float>()[i] = std::array{-inf, -0.0f, inf, 4.0f, 0.0f, -1.0f}[i % 6];
+  const OpRun run = run_on_cpu({Op::kPow, {}, {x, exponent}, 2}, 1);
+  ASSERT_EQ(run.error, "");
+  for (int i = 0; i < 19; ++i) {
+    const float y = run.outputs[0].as<float>()[i], want = std::pow(x.as<float>()[i], 0.5f);
+    EXPECT_TRUE(std::isnan(want) ? std::isnan(y) : y == want && std::signbit(y) == std::signbit(want))
+        << i << ": " << y;
+  }
+}
+
 TEST(TensorReduce, equals_the_reference) {
   const std::pair<Shape, Ints> reductions[] = {{{3, 5, 70}, {-1}},   {{2, 3, 7, 9}, {2, 3}}, {{2, 130, 3}, {1}},
                                                {{2, 3, 5, 70}, {1}}, {{4, 5}, {0}},          {{300}, {0}}};
