@@ -1,4 +1,5 @@
-// A node's attributes: a small sorted map from name to value. Thread-safety: plain value.
+// A node's attributes: a small sorted map from name to value. Which names there are, and of which kind, is in
+// attributes.def; infer_node() refuses others. Thread-safety: plain value.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +31,7 @@ class Attributes {
     return it == map_.end() ? nullptr : &it->second;
   }
 
-  // The value, or `otherwise` when the attribute is absent. The importers guarantee the type.
+  // The value, or `otherwise` when the attribute is absent. infer_node() has checked the kind.
   int64_t get_int(std::string_view name, int64_t otherwise = 0) const { return get(name, otherwise); }
   float get_float(std::string_view name, float otherwise = 0) const { return get(name, otherwise); }
   std::string get_string(std::string_view name, std::string otherwise = "") const {
@@ -44,6 +45,8 @@ class Attributes {
   }
 
   const std::map<std::string, Attribute, std::less<>>& map() const { return map_; }
+  // "" or, in words, an attribute that attributes.def does not list or has under another kind.
+  std::string find_problem() const;
 
  private:
   template <class T>

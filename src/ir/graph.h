@@ -104,7 +104,8 @@ class Graph {
 };
 
 // Checks what every pass must leave true: operands defined before use, operand and output counts as the schema
-// says, unique names, and the recorded types equal to what inference gives (unless that is less exact).
+// says, unique names, caches that are states, and the recorded types equal to what inference gives. Dimensions of which
+// one is unknown, or one a number and the other a symbol, pass: either side may know more.
 // Errors: kInternal, naming node and rule.
 Result<void> verify(const Graph& graph);
 

@@ -38,26 +38,6 @@ std::string range_text(int min, int max) {
   return max < 0 ? fmt::format("at least {}", min) : fmt::format("{} to {}", min, max);
 }
 
-Result<void> check_output(const InferContext& c, const Type& type) {
-  if (!type.ranked()) return {};
-  if (type.dims->size() > static_cast<size_t>(limits::kRankMax))
-    return c.fail("result rank {} is over the limit {}", type.dims->size(), limits::kRankMax);
-  bool empty = false;
-  for (const Dim& d : *type.dims) {
-    if (d.is_const() && (d.value() < 0 || d.value() > limits::kTensorElementsMax))
-      return c.fail("result dimension {} is not in [0, {}]", d.value(), limits::kTensorElementsMax);
-    empty |= d.is_const(0);
-  }
-  int64_t elements = 1;
-  for (const Dim& d : *type.dims) {
-    if (empty || !d.is_const()) continue;
-    if (elements > limits::kTensorElementsMax / d.value())
-      return c.fail("result {} has over {} elements", type.to_string(), limits::kTensorElementsMax);
-    elements *= d.value();
-  }
-  return {};
-}
-
 }  // namespace
 
 KnownElements InferContext::elements(int i) const {
@@ -75,8 +55,11 @@ Result<void> infer_node(InferContext& c) {
     if (!c.has_input(i)) return c.fail("input {} is missing", i);
   if (c.num_outputs() < s.outputs_min || (s.outputs_max >= 0 && c.num_outputs() > s.outputs_max))
     return c.fail("has {} outputs, needs {}", c.num_outputs(), range_text(s.outputs_min, s.outputs_max));
+  if (const std::string problem = c.attributes().find_problem(); !problem.empty()) return c.fail("{}", problem);
   INGOT_TRY(s.infer(c));
-  for (int i = 0; i < c.num_outputs(); ++i) INGOT_TRY(check_output(c, c.output_type(i)));
+  for (int i = 0; i < c.num_outputs(); ++i)
+    if (const std::string problem = c.output_type(i).find_problem(); !problem.empty())
+      return c.fail("result {}: {}", i, problem);
   return {};
 }
 

@@ -63,8 +63,8 @@ class InferContext {
   std::span<InferredValue> outputs_;
 };
 
-// Runs the op's inference, after checking operand and output counts against the schema. Outputs are then sane:
-// rank and concrete element counts within the limits, no dimension negative.
+// Runs the op's inference, after checking operand and output counts against the schema and attributes against
+// attributes.def. Outputs are then sane: see Type::find_problem().
 Result<void> infer_node(InferContext& context);
 // The output types of a node about to join `graph`.
 Result<std::vector<Type>> infer_types(const Graph& graph, const Node& node, int num_outputs);
@@ -149,5 +149,10 @@ Result<void> infer_embedding(InferContext&);
 Result<void> infer_linear(InferContext&);
 Result<void> infer_gated_activation(InferContext&);
 Result<void> infer_rope_table(InferContext&);
+Result<void> infer_rms_norm(InferContext&);
+Result<void> infer_rope(InferContext&);
+Result<void> infer_activation(InferContext&);
+Result<void> infer_softcap(InferContext&);
+Result<void> infer_paged_attention(InferContext&);
 
 }  // namespace ingot

@@ -102,8 +102,15 @@ class GraphParser {
     if (!dtype) return fail("an element type");
     INGOT_TRY(expect("["));
     if (accept("*]")) return Type{*dtype, std::nullopt};
+    Type out = Type::of(*dtype, INGOT_TRY(dims()));
+    if (const std::string problem = out.find_problem(); !problem.empty()) return fail("a sane type: " + problem);
+    return out;
+  }
+
+  // Up to the closing bracket.
+  Result<Dims> dims() {
     Dims dims;
-    if (accept("]")) return Type::of(*dtype, dims);
+    if (accept("]")) return dims;
     while (true) {
       const size_t begin = pos_;
       for (int depth = 0; pos_ < text_.size(); ++pos_) {
@@ -112,7 +119,7 @@ class GraphParser {
         depth += c == '(' ? 1 : c == ')' ? -1 : 0;
       }
       dims.push_back(INGOT_TRY(Dim::parse(text_.substr(begin, pos_ - begin))));
-      if (accept("]")) return Type::of(*dtype, std::move(dims));
+      if (accept("]")) return dims;
       INGOT_TRY(expect(","));
     }
   }
@@ -144,12 +151,15 @@ class GraphParser {
     return expect("]");
   }
 
-  // A tensor of a concrete type; its elements follow if "[" does.
+  // A tensor of a concrete type; its elements follow if "[" does, else they are zeros.
   Result<Tensor> tensor(const Type& t) {
     const auto shape = t.concrete();
-    if (!shape || shape->num_elements() > (int64_t{1} << 30)) return fail("a constant of concrete shape");
+    const bool listed = accept("[");
+    const size_t elements_max = listed ? text_.size() : size_t{1} << 30;  // one takes a byte of text at least
+    if (!shape || static_cast<size_t>(shape->num_elements()) > elements_max)
+      return fail("a constant of concrete shape");
     Tensor out = Tensor::allocate(t.dtype, *shape);
-    if (!accept("[")) return out;
+    if (!listed) return out;
     switch (t.dtype) {
       case DType::kF32: INGOT_TRY(elements<float>(out)); break;
       case DType::kF64: INGOT_TRY(elements<double>(out)); break;
@@ -294,6 +304,7 @@ class GraphParser {
 
   Result<void> constant(Graph& g, const std::string& name, const Type& t) {
     if (accept("=")) {
+      if (next_ && !looking_at("[")) return fail("[");
       g.add_constant(name, INGOT_TRY(tensor(t)));
       return {};
     }

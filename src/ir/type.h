@@ -25,6 +25,9 @@ struct Type {
 
   // The concrete shape, if every dimension is an integer.
   std::optional<Shape> concrete() const;
+  // "" or, in words, what no tensor may have: a rank or a number of elements over the limits, a negative dimension,
+  // rows that are no whole blocks of a quantized type.
+  std::string find_problem() const;
   std::string to_string() const;  // "f32[batch,3]", "i64[*]" when not ranked
 };
 

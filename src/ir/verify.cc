@@ -1,4 +1,6 @@
 // The rules that hold between passes: see verify() in graph.h.
+#include <unordered_set>
+
 #include "ir/infer.h"
 
 namespace ingot {
@@ -8,21 +10,57 @@ std::unexpected<Status> broken(const Node& n, std::string_view rule) {
   return error(Code::kInternal, "[ir] verify: {} '{}': {}", op_name(n.op), n.name, rule);
 }
 
-// An unknown rank or dimension agrees with anything: inference may know less or more than an importer.
+// An unknown rank or dimension agrees with anything: inference may know less or more than an importer. A symbol agrees
+// with a number, of which an importer may know more, but with no other symbol.
 bool agree(const Type& recorded, const Type& inferred) {
   if (recorded.dtype != inferred.dtype) return false;
   if (!recorded.ranked() || !inferred.ranked()) return true;
   if (recorded.rank() != inferred.rank()) return false;
   for (size_t i = 0; i < recorded.dims->size(); ++i) {
     const Dim &a = (*recorded.dims)[i], &b = (*inferred.dims)[i];
-    if (a.is_const() && b.is_const() && !(a == b)) return false;
+    if (a.is_const() == b.is_const() && !a.is_unknown() && !b.is_unknown() && !(a == b)) return false;
   }
   return true;
+}
+
+// The caches that an op writes are states of the session, each its own: never a constant in a read-only map.
+Result<void> check_written(const Graph& graph, const Node& n) {
+  if (n.op != Op::kPagedAttention) return {};
+  for (size_t i : {3, 4})
+    if (graph.value(n.inputs[i]).kind != ValueKind::kState)
+      return broken(n, fmt::format("writes '{}', which is no state", graph.value(n.inputs[i]).name));
+  if (n.inputs[3] == n.inputs[4]) return broken(n, "keys and values share a cache");
+  return {};
+}
+
+// A subgraph takes what its node reads after the condition, and keeps no state.
+Result<void> check_subgraph(const Graph& graph, const Node& n, const Graph& sub) {
+  INGOT_TRY(verify(sub));
+  if (!sub.states().empty()) return broken(n, "a subgraph has a state");
+  if (sub.inputs().size() + 1 != n.inputs.size())
+    return broken(n, fmt::format("a subgraph takes {} values, {} are given", sub.inputs().size(), n.inputs.size() - 1));
+  for (size_t i = 0; i < sub.inputs().size(); ++i) {
+    const Value& taken = sub.value(sub.inputs()[i]);
+    if (n.inputs[i + 1] == kNoValue || !agree(taken.type, graph.value(n.inputs[i + 1]).type))
+      return broken(n, fmt::format("a subgraph's '{}' is not what is given for it", taken.name));
+  }
+  return {};
+}
+
+// Every value, dead ones too: names are how values are found.
+Result<void> check_values(const Graph& graph) {
+  std::unordered_set<std::string_view> names;
+  for (size_t i = 0; i < graph.num_values(); ++i) {
+    const Value& v = graph.value(ValueId{static_cast<int32_t>(i)});
+    if (!names.insert(v.name).second) return error(Code::kInternal, "[ir] verify: two values are named '{}'", v.name);
+  }
+  return {};
 }
 
 }  // namespace
 
 Result<void> verify(const Graph& graph) {
+  INGOT_TRY(check_values(graph));
   std::vector<char> defined(graph.num_values(), 0);
   for (size_t i = 0; i < defined.size(); ++i)
     defined[i] = graph.value(ValueId{static_cast<int32_t>(i)}).kind != ValueKind::kNode;
@@ -41,9 +79,10 @@ Result<void> verify(const Graph& graph) {
         return broken(n, fmt::format("makes '{}' a second time", graph.value(v).name));
       defined[static_cast<size_t>(v)] = 1;
     }
-    for (const auto& [key, sub] : n.subgraphs) INGOT_TRY(verify(*sub));
     auto types = infer_types(graph, n, static_cast<int>(n.outputs.size()));
     if (!types) return broken(n, types.error().message());
+    INGOT_TRY(check_written(graph, n));
+    for (const auto& [key, sub] : n.subgraphs) INGOT_TRY(check_subgraph(graph, n, *sub));
     for (size_t i = 0; i < types->size(); ++i)
       if (!agree(graph.value(n.outputs[i]).type, (*types)[i]))
         return broken(n, fmt::format("output {} is recorded as {} but is {}", i,
