@@ -15,9 +15,9 @@
 #include "formats/printable.h"
 #include "formats/sniff.h"
 #include "formats/source.h"
+#include "llm/engine_source.h"
 #include "models/model.h"
 #include "plan/engine_file.h"
-#include "plan/engine_source.h"
 
 namespace ingot::cli {
 namespace {

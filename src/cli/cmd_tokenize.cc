@@ -10,8 +10,8 @@
 #include "cli/command.h"
 #include "cli/text_file.h"
 #include "formats/printable.h"
+#include "llm/engine_source.h"
 #include "plan/engine_file.h"
-#include "plan/engine_source.h"
 #include "text/tokenizer.h"
 
 namespace ingot::cli {

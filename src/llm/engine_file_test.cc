@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include "backends/cpu/cpu.h"
 #include "backends/ref/ref.h"
@@ -126,6 +127,27 @@ TEST_F(EngineFiles, are_refused_when_truncated_or_damaged) {
     change_byte(place);
     const Status s = refusal();
     EXPECT_TRUE(s.code() == Code::kDataLoss || s.code() == Code::kFailedPrecondition) << place << " " << s.message();
+  }
+}
+
+TEST_F(EngineFiles, are_refused_when_their_graph_is_not_a_language_models) {
+  compile(model("llama"));
+  const std::function<void(Graph&)> changes[] = {
+      [](Graph& g) { std::swap(g.mutable_outputs()[0], g.mutable_outputs()[1]); },
+      [](Graph& g) { g.mutable_outputs().pop_back(); },
+      [](Graph& g) { g.mutable_outputs()[1] = g.outputs()[0]; },
+      [](Graph& g) { g.add_input("more", Type::of(DType::kI32, {Dim::symbol("tokens")})); },
+      [](Graph& g) { g.value(g.inputs()[0]).type.dtype = DType::kI64; },
+      [](Graph& g) { g.value(g.inputs()[4]).type.dims->pop_back(); },
+      [](Graph& g) { (*g.value(g.states()[0]).type.dims)[1] = 1; },
+  };
+  for (const auto& change : changes) {
+    auto engine = open_engine(file());
+    ASSERT_TRUE(engine) << engine.error().message();
+    change(engine->graph);
+    const auto runner = ModelRunner::create(std::move(*engine), options());
+    ASSERT_FALSE(runner) << &change - changes;
+    EXPECT_EQ(runner.error().code(), Code::kDataLoss) << runner.error().message();
   }
 }
 

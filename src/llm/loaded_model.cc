@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "formats/printable.h"
+#include "llm/engine_source.h"
 
 namespace ingot::llm {
 
@@ -15,9 +16,9 @@ Result<LoadedModel> load(const std::string& path, const RunnerOptions& options) 
   std::optional<EngineFile> engine;
   if (is_engine_file(path)) {
     engine = INGOT_TRY(open_engine(path));
-    if (!engine->source)
+    model.source = make_engine_source(engine->map);
+    if (!model.source)
       return error(Code::kFailedPrecondition, "[engine] '{}' holds a tensor model: use `ingot infer`", path);
-    model.source = engine->source;
   } else {
     model.source = INGOT_TRY(open_source(path));
   }

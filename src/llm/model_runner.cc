@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/memory.h"
+#include "llm/engine_source.h"
 
 namespace ingot {
 namespace {
@@ -26,6 +27,37 @@ int64_t tokens_that_fit(const Graph& graph, int64_t page_tokens) {
   }
   const double pages = page_bytes > 0 ? static_cast<double>(memory_bytes_available()) / 2 / page_bytes : 1e18;
   return pages > 1e12 ? int64_t{1} << 40 : std::max<int64_t>(static_cast<int64_t>(pages), 1) * page_tokens;
+}
+
+// The graph of an engine file takes and gives what run() counts on; see ModelBuilder for both.
+Result<void> check_graph(const Graph& graph, const ModelConfig& config, int64_t page_tokens, std::string_view path) {
+  const auto fail = [&](std::string_view what) {
+    return error(Code::kDataLoss, "[engine] '{}': its graph {}: make it again with `ingot compile`", path, what);
+  };
+  constexpr std::pair<std::string_view, int> kInputs[] = {{"token_ids", 1},   {"positions", 1},   {"query_start", 1},
+                                                          {"context_len", 1}, {"block_table", 2}, {"logit_rows", 1},
+                                                          {"hidden_rows", 1}};
+  if (graph.inputs().size() != std::size(kInputs)) return fail(fmt::format("has {} inputs", graph.inputs().size()));
+  for (size_t i = 0; i < std::size(kInputs); ++i) {
+    const Value& v = graph.value(graph.inputs()[i]);
+    if (v.name != kInputs[i].first || v.type.dtype != DType::kI32 || !v.type.ranked() ||
+        v.type.rank() != kInputs[i].second)
+      return fail(fmt::format("has '{}' {} for input {}", v.name, v.type.to_string(), i));
+  }
+  const int64_t widths[] = {config.vocab, config.width};
+  if (graph.outputs().size() != 2) return fail(fmt::format("has {} outputs", graph.outputs().size()));
+  for (size_t i : {0, 1}) {
+    const Type& t = graph.value(graph.outputs()[i]).type;
+    if (t.dtype != DType::kF32 || !t.ranked() || t.rank() != 2 || !(*t.dims)[1].is_const(widths[i]))
+      return fail(fmt::format("gives {} for output {}", t.to_string(), i));
+  }
+  const Dim pages = Dim::symbol("pages");
+  for (ValueId v : graph.states()) {
+    const Type& t = graph.value(v).type;
+    if (!t.ranked() || t.rank() != 4 || !((*t.dims)[0] == pages) || !(*t.dims)[1].is_const(page_tokens))
+      return fail(fmt::format("has a cache {}", t.to_string()));
+  }
+  return {};
 }
 
 }  // namespace
@@ -53,13 +85,15 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::create(LanguageModel model, co
   session_options.pool = o.pool;
   session_options.backends = o.backends;
   session_options.state_symbols = {{"pages", num_pages}};
+  session_options.state_advice = "choose a smaller --ctx or --kv-type q8_0";
   session_options.on_progress = o.on_progress;
   auto session = INGOT_TRY(Session::create(std::move(model.graph), std::move(session_options)));
   return std::unique_ptr<ModelRunner>(new ModelRunner(std::move(model.config), std::move(session), o, num_pages));
 }
 
 Result<std::unique_ptr<ModelRunner>> ModelRunner::create(EngineFile engine, const RunnerOptions& o) {
-  if (!engine.source || engine.graph.states().empty())
+  const auto source = make_engine_source(engine.map);
+  if (!source || engine.graph.states().empty())
     return error(Code::kFailedPrecondition, "[engine] '{}' holds no language model", engine.path);
   const DType kv_dtype = engine.graph.value(engine.graph.states()[0]).type.dtype;
   const int64_t made_for = INGOT_TRY(engine.number("context")), page_tokens = INGOT_TRY(engine.number("page_tokens"));
@@ -75,9 +109,10 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::create(EngineFile engine, cons
         "[engine] '{}' was made for a context of {}, {} is asked for: make it again with `ingot compile --ctx {}`",
         engine.path, made_for, o.context, o.context);
   LanguageModel model{std::move(engine.graph), {}};
-  model.config = INGOT_TRY(read_config(*engine.source, INGOT_TRY(read_architecture(*engine.source))));
+  model.config = INGOT_TRY(read_config(*source, INGOT_TRY(read_architecture(*source))));
   model.config.vocab = INGOT_TRY(engine.number("vocab"));
   model.config.context = INGOT_TRY(engine.number("trained_context"));
+  INGOT_TRY(check_graph(model.graph, model.config, page_tokens, engine.path));
   RunnerOptions options = o;
   if (o.context <= 0) options.context = std::min(made_for, tokens_that_fit(model.graph, o.page_tokens));
   auto runner = INGOT_TRY(create(std::move(model), options, {.store = engine.store, .optimized = true}));
@@ -87,13 +122,13 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::create(EngineFile engine, cons
 
 Result<void> ModelRunner::write_engine_file(const std::string& path, const Source& source,
                                             const PackedRecorder& recorder) const {
-  return write_engine(path, {session_->plan(),
-                             recorder,
-                             &source,
-                             {{"context", context_},
-                              {"trained_context", config_.context},
-                              {"vocab", config_.vocab},
-                              {"page_tokens", pages_.page_tokens()}}});
+  return write_engine(path, {.plan = session_->plan(),
+                             .packed = recorder,
+                             .numbers = {{"context", context_},
+                                         {"trained_context", config_.context},
+                                         {"vocab", config_.vocab},
+                                         {"page_tokens", pages_.page_tokens()}},
+                             .describe = [&](GgufWriter& writer) { add_engine_source(writer, source); }});
 }
 
 ModelRunner::ModelRunner(ModelConfig config, std::unique_ptr<Session> session, const RunnerOptions& o,

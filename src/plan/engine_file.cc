@@ -8,9 +8,7 @@
 
 #include "base/cpu_features.h"
 #include "base/mapped_file.h"
-#include "formats/gguf/gguf_parser.h"
 #include "layout_id.h"
-#include "plan/engine_source.h"
 
 namespace ingot {
 namespace {
@@ -67,21 +65,18 @@ class MappedStore final : public PackedStore {
 // The tensors of the directory by number: "constant.0", "constant.1", …; absent ones are empty.
 class Directory {
  public:
-  Directory(const EngineMap& map, std::string_view path) : map_(map), path_(path) {}
-
-  Result<void> read() {
+  explicit Directory(const EngineMap& map) : map_(map), path_(map.path()) {
     for (const GgufTensor& t : map_.file().tensors) by_name_[t.name] = &t;
-    isa_ = INGOT_TRY(text("ingot.isa"));
-    build_ = INGOT_TRY(text("ingot.build"));
-    return {};
   }
+
   Result<void> check_machine() const {
-    if (isa_ != isa_name(current_isa()))
-      return error(Code::kFailedPrecondition, "[engine] '{}' was made for {}, kernels here run on {}: {}", path_, isa_,
+    const std::string_view isa = INGOT_TRY(text("ingot.isa")), build = INGOT_TRY(text("ingot.build"));
+    if (isa != isa_name(current_isa()))
+      return error(Code::kFailedPrecondition, "[engine] '{}' was made for {}, kernels here run on {}: {}", path_, isa,
                    isa_name(current_isa()), kRebuild);
-    if (build_ != INGOT_LAYOUT_ID)
+    if (build != INGOT_LAYOUT_ID)
       return error(Code::kFailedPrecondition, "[engine] '{}' was made by another version of Ingot ({}, this is {}): {}",
-                   path_, build_, INGOT_LAYOUT_ID, kRebuild);
+                   path_, build, INGOT_LAYOUT_ID, kRebuild);
     return {};
   }
   Result<std::string_view> text(std::string_view key) const {
@@ -108,7 +103,6 @@ class Directory {
   }
   const EngineMap& map_;
   std::string_view path_;
-  std::string_view isa_, build_;
   std::unordered_map<std::string_view, const GgufTensor*> by_name_;
 };
 
@@ -116,12 +110,16 @@ class Directory {
 Result<StoredConstant> stored_constant(const Directory& directory, const std::shared_ptr<const EngineMap>& map,
                                        const Type& type, size_t index) {
   TensorView view{type.dtype, *type.concrete(), nullptr};
+  const auto damaged = [&](std::string_view what) {
+    return error(Code::kDataLoss, "[engine] '{}': constant {} ({}) {}; {}", map->path(), index, type.to_string(), what,
+                 kRebuild);
+  };
+  if (view.dtype == DType::kString) return damaged("would hold strings");  // objects are not bytes of a file
   if (view.num_bytes() == 0) return StoredConstant{Tensor::allocate(view.dtype, view.shape)};
   const auto bytes = directory.bytes_of(constant_name(index));
+  if (bytes.empty() && view.num_bytes() < kReleaseBytesMin) return damaged("has no bytes");
   if (bytes.empty()) return StoredConstant{Tensor(view, map)};
-  if (bytes.size() != view.num_bytes())
-    return error(Code::kDataLoss, "[engine] '{}': constant {} has {} bytes, {} needs {}; {}", map->path(), index,
-                 bytes.size(), type.to_string(), view.num_bytes(), kRebuild);
+  if (bytes.size() != view.num_bytes()) return damaged(fmt::format("has {} bytes", bytes.size()));
   view.data = bytes.data();
   return StoredConstant{Tensor(view, map), true};
 }
@@ -172,7 +170,7 @@ Result<void> write_engine(const std::string& path, const EngineContents& c) {
   writer.add_strings("ingot.kernels", std::vector<std::string_view>(kernels.begin(), kernels.end()));
   writer.add_number("ingot.pieces", static_cast<uint64_t>(c.packed.pieces().size()));
   for (const auto& [name, value] : c.numbers) writer.add_number("ingot.number." + name, value);
-  if (c.source) add_engine_source(writer, *c.source);
+  if (c.describe) c.describe(writer);
   INGOT_TRY(add_tensors(writer, c, omitted));
   writer.set_preamble(preamble_of);
   return writer.write(path);
@@ -203,10 +201,14 @@ Result<void> check_engine_bytes(std::span<const std::byte> bytes, std::string_vi
 }
 
 Result<EngineFile> open_engine(const std::string& path) {
-  const std::shared_ptr<const EngineMap> map = INGOT_TRY(EngineMap::open(path));
-  Directory directory(*map, path);
-  INGOT_TRY(directory.read());
-  INGOT_TRY(directory.check_machine());
+  std::shared_ptr<const EngineMap> map = INGOT_TRY(EngineMap::open(path));
+  INGOT_TRY(Directory(*map).check_machine());
+  return read_engine(std::move(map));
+}
+
+Result<EngineFile> read_engine(std::shared_ptr<const EngineMap> map) {
+  const Directory directory(*map);
+  const std::string& path = map->path();
   EngineFile engine;
   engine.path = path;
   engine.kernels = INGOT_TRY(directory.texts("ingot.kernels"));
@@ -229,15 +231,14 @@ Result<EngineFile> open_engine(const std::string& path) {
   std::vector<std::span<const std::byte>> packed;
   for (int64_t i = 0; i < *count; ++i) packed.push_back(directory.bytes_of(piece_name(static_cast<size_t>(i))));
   engine.store = std::make_shared<MappedStore>(map, std::move(packed));
-  engine.source = make_engine_source(map);
+  engine.map = std::move(map);
   return engine;
 }
 
 Result<int64_t> EngineFile::number(const std::string& name) const {
   const auto it = numbers.find(name);
   if (it != numbers.end()) return it->second;
-  return error(Code::kFailedPrecondition, "[engine] '{}' does not say its {}: it is not a language model's", path,
-               name);
+  return error(Code::kFailedPrecondition, "[engine] '{}' does not say its {}; {}", path, name, kRebuild);
 }
 
 Result<void> check_engine_kernels(const EngineFile& file, const Plan& plan) {

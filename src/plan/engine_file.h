@@ -1,22 +1,24 @@
 // Engine files: a compiled plan on disk, so that starting is one mmap. `ingot compile` writes them.
 //
 // Layout: 4096 bytes of preamble (magic, format, sizes, checksum of the directory), then a GGUF document aligned to
-// 4096: the model's own metadata (tokenizer, chat template), the optimized graph as text, the kernels' names, and as
-// tensors the constants that are read at run time and the packed weights, in the order in which compiling asks for
-// them. Opening maps the file and compiles the graph again; kernels find their packed weights in the map, nothing is
-// copied. A file belongs to one build (the sources of the CPU backend) and one instruction set; others are refused with
-// the reason. Damage to preamble and directory is found by the checksum; weights are only checked for their place and
-// size. An engine file is as trusted as a program: the graph is verified, packed weights cannot be. Ownership: what is
-// opened keeps the map. Thread-safety: an opened store belongs to one compilation.
+// 4096: what the caller describes the model with, the optimized graph as text, the kernels' names, and as tensors the
+// constants that are read at run time and the packed weights, in the order in which compiling asks for them. Opening
+// maps the file and compiles the graph again; kernels find their packed weights in the map, nothing is copied. A file
+// belongs to one build (the sources from tensor to backends, the compiler and its flags) and one instruction set;
+// others are refused with the reason. Damage to preamble and directory is found by the checksum; weights are only
+// checked for their place and size. The graph is verified, packed weights cannot be. Ownership: what is opened keeps
+// the map. Thread-safety: an opened store belongs to one compilation.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "formats/source.h"
+#include "formats/gguf/gguf_writer.h"
+#include "plan/engine_map.h"
 #include "plan/plan.h"
 
 namespace ingot {
@@ -40,8 +42,8 @@ class PackedRecorder final : public PackedStore {
 struct EngineContents {
   const Plan& plan;  // compiled with `packed` as its store
   const PackedRecorder& packed;
-  const Source* source = nullptr;          // of a language model; null for a tensor model
-  std::map<std::string, int64_t> numbers;  // what the loader wants to know: "context", "vocab"
+  std::map<std::string, int64_t> numbers;     // what who opens it wants to know, by any name
+  std::function<void(GgufWriter&)> describe;  // adds entries of its own, for EngineFile::map; may be empty
 };
 
 // The file appears under its name when it is complete. Errors: kUnimplemented for constants of strings; those of
@@ -50,12 +52,13 @@ Result<void> write_engine(const std::string& path, const EngineContents& content
 
 struct EngineFile {
   std::string path;
-  Graph graph;                           // optimized
-  std::shared_ptr<PackedStore> store;    // for SessionOptions::store
-  std::shared_ptr<const Source> source;  // null for a tensor model
+  Graph graph;                         // optimized
+  std::shared_ptr<PackedStore> store;  // for SessionOptions::store
+  std::shared_ptr<const EngineMap> map;
   std::map<std::string, int64_t> numbers;
   std::vector<std::string> kernels;  // of all steps, subplans included
 
+  // Errors: kFailedPrecondition if the file has no number of this name.
   Result<int64_t> number(const std::string& name) const;
 };
 
@@ -68,6 +71,8 @@ Result<void> check_engine_bytes(std::span<const std::byte> bytes, std::string_vi
 // Errors: kNotFound; kDataLoss for a damaged or truncated file; kFailedPrecondition for one that was made for another
 // machine or by another build, saying how to make it again.
 Result<EngineFile> open_engine(const std::string& path);
+// The same of a document whose machine and build are not looked at.
+Result<EngineFile> read_engine(std::shared_ptr<const EngineMap> map);
 
 // kFailedPrecondition if the plan made from the file's graph chose other kernels than the one that was stored.
 Result<void> check_engine_kernels(const EngineFile& file, const Plan& plan);

@@ -5,9 +5,6 @@
 namespace ingot {
 namespace {
 
-// Constants below this stay: shape inference reads small ones at bind time.
-constexpr size_t kReleaseBytesMin = 16384;
-
 std::string node_label(const Graph& g, const Node& n) {
   if (!n.name.empty()) return fmt::format("{} '{}'", op_name(n.op), n.name);
   return fmt::format("{} making '{}'", op_name(n.op), n.outputs.empty() ? "nothing" : g.value(n.outputs[0]).name);
@@ -59,7 +56,7 @@ class Plan::Releaser {
   }
 
   // Bit i of consumed_inputs: the node's kernel copied constant operand i. With a store, only what went there counts.
-  void prepared(const Node& n, uint32_t consumed_inputs) {
+  Result<void> prepared(const Node& n, uint32_t consumed_inputs) {
     for (size_t i = 0; i < n.inputs.size(); ++i) {
       if (n.inputs[i] == kNoValue) continue;
       if (!is_defined_constant(n.inputs[i])) continue;
@@ -68,6 +65,7 @@ class Plan::Releaser {
       Use& u = use(n.inputs[i]);
       u.read |= !consumed;
       const size_t bytes = value.constant.view().num_bytes();
+      if (!consumed) INGOT_TRY(check_readable(value));
       if (consumed && value.file_backed && value.constant.view().data)
         drop_mapped_pages(value.constant.view().data, bytes);
       if (--u.pending > 0) continue;
@@ -78,9 +76,22 @@ class Plan::Releaser {
         plan_.constant_bytes_ += bytes;
     }
     if (options_.on_progress) options_.on_progress(bytes_done_, bytes_total_);
+    return {};
+  }
+  Result<void> check_outputs() const {
+    for (ValueId v : graph_.outputs()) INGOT_TRY(check_readable(graph_.value(v)));
+    return {};
   }
 
  private:
+  // An engine file may leave out the bytes of what is read.
+  static Result<void> check_readable(const Value& v) {
+    if (v.kind != ValueKind::kConstant || !v.constant.defined() || v.constant.view().data ||
+        v.constant.view().num_bytes() == 0)
+      return {};
+    return invalid("[plan] constant '{}' is read, but its {} bytes are not there", v.name,
+                   v.constant.view().num_bytes());
+  }
   struct Use {
     int pending = 0;    // readers whose kernels are not yet prepared
     bool read = false;  // someone reads the bytes at run time
@@ -101,6 +112,7 @@ class Plan::Releaser {
 Result<void> Plan::select_kernels(const CompileOptions& options) {
   std::string unsupported;
   Releaser releaser(*this, options);
+  INGOT_TRY(releaser.check_outputs());
   for (NodeId id : graph_.order()) {
     const Node& n = graph_.node(id);
     CountedStore store(options.store);
@@ -109,7 +121,7 @@ Result<void> Plan::select_kernels(const CompileOptions& options) {
     const int flags = op_schema(n.op).flags;
     if (flags & kOpView) {
       step.backend = "view";
-      releaser.prepared(n, 0);
+      INGOT_TRY(releaser.prepared(n, 0));
       steps_.push_back(std::move(step));
       continue;
     }
@@ -118,7 +130,7 @@ Result<void> Plan::select_kernels(const CompileOptions& options) {
       CompileOptions quiet = options;
       quiet.on_progress = nullptr;  // the bytes told are those of the whole graph
       for (const auto& [key, sub] : n.subgraphs) step.subplans.push_back(INGOT_TRY(compile(*sub, quiet)));
-      releaser.prepared(n, 0);
+      INGOT_TRY(releaser.prepared(n, 0));
       steps_.push_back(std::move(step));
       continue;
     }
@@ -140,7 +152,7 @@ Result<void> Plan::select_kernels(const CompileOptions& options) {
     step.kernel = std::move(*kernel);
     step.backend = chosen->name();
     prepared_bytes_ += step.kernel.prepared_bytes;
-    releaser.prepared(n, options.store && store.taken == 0 ? 0 : step.kernel.consumed_inputs);
+    INGOT_TRY(releaser.prepared(n, options.store && store.taken == 0 ? 0 : step.kernel.consumed_inputs));
     steps_.push_back(std::move(step));
   }
   if (!unsupported.empty()) return unimplemented("[plan] no backend runs these nodes:{}", unsupported);

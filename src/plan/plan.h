@@ -17,6 +17,9 @@ namespace ingot {
 
 class Plan;
 
+// Constants below this keep their bytes: shape inference reads small ones when a plan is bound.
+inline constexpr size_t kReleaseBytesMin = 16384;
+
 struct Step {
   NodeId node;
   Kernel kernel;  // run is null for views and control flow, which the executor runs
@@ -57,7 +60,8 @@ class Plan {
   size_t constant_bytes_ = 0;
 };
 
-// Errors: kUnimplemented naming every node that no backend supports, with their reasons; what prepare() says.
+// Errors: kUnimplemented naming every node that no backend supports, with their reasons; kInvalidArgument for a
+// constant without bytes that is read at run time; what prepare() says.
 Result<std::shared_ptr<const Plan>> compile(Graph graph, const CompileOptions& options);
 
 }  // namespace ingot

@@ -8,6 +8,7 @@
 
 #include "backends/cpu/cpu.h"
 #include "backends/ref/ref.h"
+#include "base/mapped_file.h"
 #include "plan/engine_file.h"
 #include "runtime/session.h"
 
@@ -84,7 +85,6 @@ TEST(EngineSession, gives_the_bits_of_the_graph_it_was_made_from) {
 
   auto engine = open_engine(path);
   ASSERT_TRUE(engine) << engine.error().message();
-  EXPECT_EQ(engine->source, nullptr);
   options.store = engine->store;
   options.optimized = true;
   auto again = Session::create(engine->graph, options);
@@ -93,6 +93,47 @@ TEST(EngineSession, gives_the_bits_of_the_graph_it_was_made_from) {
   EXPECT_TRUE(same) << same.error().message();
   for (const bool condition : {true, false}) EXPECT_EQ(run(**made, condition), run(**again, condition));
   std::filesystem::remove(path);
+}
+
+// An engine file of this graph that holds no tensors.
+Result<EngineFile> without_tensors(std::string_view text) {
+  const std::string path =
+      (std::filesystem::temp_directory_path() / fmt::format("ingot-bare-{}.gguf", ::getpid())).string();
+  GgufWriter writer;
+  writer.add_string("ingot.graph", text);
+  writer.add_strings("ingot.kernels", std::vector<std::string_view>{});
+  writer.add_number("ingot.pieces", uint64_t{0});
+  INGOT_TRY(writer.write(path));
+  const auto file = INGOT_TRY(MappedFile::open(path));
+  std::filesystem::remove(path);
+  return read_engine(INGOT_TRY(EngineMap::parse(file->bytes(), path, file)));
+}
+
+// With the text of a graph the checksum is right: what it says must be refused by what it means.
+TEST(EngineSession, refuses_constants_without_bytes_that_are_read) {
+  EXPECT_TRUE(without_tensors("graph \"g\" { input %x: f32[4] %y: f32[4] = Tanh(%x) output %y }"));
+  for (std::string_view text :
+       {"graph \"g\" { input %x: f32[4] const %s: i64[2] %y: f32[*] = Reshape(%x, %s) output %y }",
+        "graph \"g\" { input %x: f32[4] const %s: string[1024] %y: string[1024] = Identity(%s) output %y }",
+        "graph \"g\" { const %s: string[1024] output %s }", "graph \"g\" { const %s: f64[1073741823] = output %s }"}) {
+    const auto engine = without_tensors(text);
+    ASSERT_FALSE(engine) << text;
+    EXPECT_EQ(engine.error().code(), Code::kDataLoss) << engine.error().message();
+  }
+  for (std::string_view text :
+       {"graph \"g\" { input %x: f32[8192] const %c: f32[8192] %y: f32[8192] = Add(%x, %c) output %y }",
+        "graph \"g\" { input %x: f32[t,8192] const %c: f32[8192] %y: f32[t,8192] = ingot.rms_norm(%x, %c) output %y }",
+        "graph \"g\" { const %c: f32[8192] output %c }",
+        "graph \"g\" { const %c: f32[8192] %y: f32[8192] = Identity(%c) output %y }"}) {
+    auto engine = without_tensors(text);
+    ASSERT_TRUE(engine) << text << engine.error().message();
+    SessionOptions options{.pool = std::make_shared<ThreadPool>(1), .backends = {&cpu_backend(), &ref_backend()}};
+    options.store = engine->store;
+    options.optimized = true;
+    const auto session = Session::create(std::move(engine->graph), std::move(options));
+    ASSERT_FALSE(session) << text;
+    EXPECT_NE(session.error().message().find("bytes are not there"), std::string::npos) << session.error().message();
+  }
 }
 
 }  // namespace

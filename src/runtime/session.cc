@@ -53,7 +53,7 @@ Result<void> Session::allocate_states() {
     INGOT_TRY(check_size(value.name, value.type.dtype, shape));
     const size_t bytes = std::max<size_t>(state.num_bytes(), 1);
     total += static_cast<double>(bytes);
-    INGOT_TRY(check_memory("the session's state (a KV cache)", total, "choose a smaller --ctx or --kv-type q8_0"));
+    INGOT_TRY(check_memory("the session's state", total, options_.state_advice));
     state_memory_.push_back(allocate_slow_pages(bytes));
     if (!state_memory_.back())
       return error(Code::kResourceExhausted, "[run] cannot reserve {} bytes for state '{}'", bytes, value.name);

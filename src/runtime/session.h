@@ -22,7 +22,9 @@ struct SessionOptions {
   std::shared_ptr<ThreadPool> pool;              // required
   std::vector<const Backend*> backends;          // best first
   std::map<std::string, int64_t> state_symbols;  // sizes of the symbols in state types: {"pages", 512}
-  std::vector<std::string> disabled_passes;      // names, see passes/pipeline.h
+  // For people whose memory the states do not fit into.
+  std::string state_advice = "give the symbols of its states smaller sizes";
+  std::vector<std::string> disabled_passes;  // names, see passes/pipeline.h
   // While weights are packed: bytes of constants done so far and of all; may be empty.
   std::function<void(size_t bytes, size_t bytes_total)> on_progress;
   std::shared_ptr<PackedStore> store;  // see CompileOptions::store

@@ -1,10 +1,9 @@
-#include "plan/engine_source.h"
+#include "llm/engine_source.h"
 
 #include <array>
 #include <charconv>
 
 #include "formats/gguf/gguf_source.h"
-#include "plan/engine_file.h"
 
 namespace ingot {
 namespace {
@@ -101,24 +100,6 @@ class EngineSource final : public Source {
 };
 
 }  // namespace
-
-Result<std::shared_ptr<const EngineMap>> EngineMap::open(const std::string& path) {
-  auto out = std::make_shared<EngineMap>();
-  out->map_ = INGOT_TRY(MappedFile::open(path));
-  INGOT_TRY(check_engine_bytes(out->map_->bytes(), path));
-  auto file = parse_gguf(out->document(), path);
-  if (!file) return std::unexpected(file.error().with_context("[engine]"));
-  out->file_ = std::move(*file);
-  return out;
-}
-
-std::span<const std::byte> EngineMap::document() const { return map_->bytes().subspan(kEnginePreambleBytes); }
-
-const MetaValue* EngineMap::find(std::string_view key) const {
-  for (const auto& [name, value] : file_.metadata)
-    if (name == key) return &value;
-  return nullptr;
-}
 
 void add_engine_source(GgufWriter& writer, const Source& source) {
   writer.add_string(kFormat, source.format());
