@@ -119,6 +119,8 @@ TEST(HostileGraph, types_are_within_the_limits) {
     EXPECT_NE(refusal(fmt::format("const %c: {}  output %c", type)), "") << type;
     EXPECT_NE(refusal(fmt::format("state %c: {}  output %c", type)), "") << type;
   }
+  for (std::string_view type : {"f32[*]", "string[4]"})
+    EXPECT_NE(refusal(fmt::format("state %c: {}  output %c", type)), "") << type;
   // Elements that are not there take no memory.
   EXPECT_NE(refusal("const %c: f64[1073741823] = [1]  output %c"), "");
 }

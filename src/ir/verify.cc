@@ -47,8 +47,11 @@ Result<void> check_subgraph(const Graph& graph, const Node& n, const Graph& sub)
   return {};
 }
 
-// Every value, dead ones too: names are how values are found.
+// Every value, dead ones too: names are how values are found. States are plain memory of a known rank.
 Result<void> check_values(const Graph& graph) {
+  for (ValueId v : graph.states())
+    if (const Type& t = graph.value(v).type; !t.ranked() || t.dtype == DType::kString)
+      return error(Code::kInternal, "[ir] verify: state '{}' is {}", graph.value(v).name, t.to_string());
   std::unordered_set<std::string_view> names;
   for (size_t i = 0; i < graph.num_values(); ++i) {
     const Value& v = graph.value(ValueId{static_cast<int32_t>(i)});
