@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <new>
 #include <numeric>
 
 #include "base/cpu_features.h"
@@ -52,6 +53,29 @@ TEST(ThreadPool, runs_every_thread_once_and_lines_them_up) {
       for (int s : second) EXPECT_EQ(s, n * (n + 1) / 2);
     }
   }
+}
+
+TEST(ThreadPool, hands_an_exception_of_any_thread_to_the_caller_and_works_on) {
+  for (int n : {1, 2, 3})
+    for (int thrower = 0; thrower < n; ++thrower) {
+      ThreadPool pool(n);
+      std::atomic<int> passed = 0;
+      EXPECT_THROW(pool.run([&](int t, int) {
+        pool.barrier();
+        if (t == thrower) throw std::bad_alloc();
+        pool.barrier();  // where one never comes
+        ++passed;
+      }),
+                   std::bad_alloc);
+      EXPECT_LT(passed, n) << thrower;
+      std::vector<int> seen(static_cast<size_t>(n));
+      pool.run([&](int t, int) {
+        pool.barrier();
+        seen[static_cast<size_t>(t)] = 1;
+        pool.barrier();
+        EXPECT_EQ(std::accumulate(seen.begin(), seen.end(), 0), n);
+      });
+    }
 }
 
 // Threads of the process, from its status file.

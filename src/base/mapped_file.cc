@@ -9,23 +9,6 @@
 #include <cstring>
 
 namespace ingot {
-namespace {
-
-Code code_of_errno(int e) {
-  switch (e) {
-    case ENOENT:
-    case ENOTDIR: return Code::kNotFound;
-    case EACCES:
-    case EPERM: return Code::kPermissionDenied;
-    case ENOMEM:
-    case EMFILE:
-    case ENFILE: return Code::kResourceExhausted;
-    default: return Code::kUnavailable;
-  }
-}
-
-}  // namespace
-
 Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& path) {
   // Opening a pipe that nobody writes would wait forever; a regular file does not care.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);

@@ -1,5 +1,6 @@
 #include "base/status.h"
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 
@@ -25,6 +26,23 @@ std::string_view code_name(Code code) {
     case Code::kUnauthenticated: return "UNAUTHENTICATED";
   }
   return "UNKNOWN";
+}
+
+Code code_of_errno(int number) {
+  switch (number) {
+    case ENOENT:
+    case ENOTDIR: return Code::kNotFound;
+    case EACCES:
+    case EPERM:
+    case EROFS: return Code::kPermissionDenied;
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE:
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: return Code::kResourceExhausted;
+    default: return Code::kUnavailable;
+  }
 }
 
 namespace internal {

@@ -37,6 +37,8 @@ enum class Code {
 
 // The canonical spelling: "INVALID_ARGUMENT".
 std::string_view code_name(Code code);
+// Of a system call on a file that failed with this errno.
+Code code_of_errno(int number);
 
 class [[nodiscard]] Status {
  public:

@@ -3,10 +3,10 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
-#include <fstream>
-#include <string>
 
+#include "base/cgroup.h"
 #include "base/limits.h"
 
 namespace ingot {
@@ -42,15 +42,6 @@ void wait_change(const std::atomic<unsigned>& value, unsigned old, ThreadCores& 
   while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
 }
 
-// cgroup v2 "cpu.max": "<quota us> <period us>" or "max <period>".
-int cgroup_cores() {
-  std::ifstream in("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  double period = 0;
-  if (!(in >> quota >> period) || quota == "max" || period <= 0) return limits::kThreadsMax;
-  return std::max(1, static_cast<int>(std::ceil(std::atof(quota.c_str()) / period)));
-}
-
 }  // namespace
 
 ThreadCores::ThreadCores(int num_threads) : cores_(static_cast<size_t>(num_threads)) {}
@@ -66,6 +57,7 @@ bool ThreadCores::shared(int thread) {
 
 void SpinBarrier::wait() {
   const unsigned generation = generation_.load(std::memory_order_acquire);
+  if (broken_.load(std::memory_order_relaxed)) throw Broken();
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == num_threads_) {
     arrived_.store(0, std::memory_order_relaxed);
     generation_.fetch_add(1, std::memory_order_release);
@@ -73,6 +65,18 @@ void SpinBarrier::wait() {
     return;
   }
   wait_change(generation_, generation, cores_);
+  if (broken_.load(std::memory_order_relaxed)) throw Broken();
+}
+
+void SpinBarrier::break_up() {
+  broken_.store(true, std::memory_order_relaxed);
+  generation_.fetch_add(1, std::memory_order_release);
+  generation_.notify_all();
+}
+
+void SpinBarrier::mend() {
+  arrived_.store(0, std::memory_order_relaxed);
+  broken_.store(false, std::memory_order_relaxed);
 }
 
 ThreadPool::ThreadPool(int num_threads)
@@ -120,8 +124,22 @@ void ThreadPool::run(const Fn& fn) {
   fn_ = &fn;
   epoch_.fetch_add(1, std::memory_order_release);
   epoch_.notify_all();
-  fn(0, num_threads_);
+  call(0);
   done_.wait();
+  if (!failure_) return;
+  barrier_.mend();
+  std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+void ThreadPool::call(int thread) {
+  try {
+    (*fn_)(thread, num_threads_);
+  } catch (const SpinBarrier::Broken&) {  // another thread's failure
+  } catch (...) {
+    const std::lock_guard lock(failure_mutex_);
+    if (!failure_) failure_ = std::current_exception();
+    barrier_.break_up();
+  }
 }
 
 void ThreadPool::worker(int thread) {
@@ -131,17 +149,25 @@ void ThreadPool::worker(int thread) {
     wait_change(epoch_, seen, cores_);
     seen = epoch_.load(std::memory_order_acquire);
     if (stop_.load(std::memory_order_relaxed)) return;
-    (*fn_)(thread, num_threads_);
+    call(thread);
     done_.wait();
   }
 }
 
+int affinity_cores(size_t first_bytes) {
+  constexpr size_t kBytesMax = size_t{1} << 20;  // 8 million processors
+  for (size_t bytes = first_bytes; bytes <= kBytesMax; bytes *= 2) {
+    std::vector<uint64_t> mask((bytes + 7) / 8);
+    auto* set = reinterpret_cast<cpu_set_t*>(mask.data());
+    if (sched_getaffinity(0, bytes, set) == 0) return std::max(1, CPU_COUNT_S(bytes, set));
+    if (errno != EINVAL) break;  // EINVAL: the machine may have more than the mask
+  }
+  return 1;
+}
+
 int ThreadPool::default_threads() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  int cores = 1;
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) cores = std::max(1, CPU_COUNT(&set));
-  return std::min({cores, cgroup_cores(), limits::kThreadsMax});
+  const double quota = std::min<double>(std::ceil(cgroup_cpus()), limits::kThreadsMax);
+  return std::clamp(affinity_cores(), 1, static_cast<int>(quota));
 }
 
 }  // namespace ingot

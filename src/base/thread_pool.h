@@ -4,14 +4,17 @@
 // when all are done. Inside, barrier() lines the threads up. Waiting threads spin for a short while
 // and then park, so an idle pool costs nothing. On a busy machine the system may put two of them on one
 // core: a thread that waits there gives the core to the other instead of spinning on it.
+// An exception of one thread ends run() for all: those at a barrier leave it, and run() throws the first one.
 // Thread-safety: run() may be called from any thread; calls are serialized. Not reentrant.
 #pragma once
 
 #include <atomic>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -35,15 +38,25 @@ class ThreadCores {
 // A barrier for a fixed number of threads: spins, then parks.
 class SpinBarrier {
  public:
+  // What wait() throws, now and later, once a thread that will not come has broken the barrier up.
+  struct Broken {};
+
   SpinBarrier(int num_threads, ThreadCores& cores) : num_threads_(num_threads), cores_(cores) {}
   void wait();
+  void break_up();
+  // While nobody waits.
+  void mend();
 
  private:
   const int num_threads_;
   ThreadCores& cores_;
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<unsigned> generation_{0};
+  std::atomic<bool> broken_{false};
 };
+
+// Processors that the system lets this thread run on, at least 1. first_bytes: room for the first try.
+int affinity_cores(size_t first_bytes = 128);
 
 class ThreadPool {
  public:
@@ -72,6 +85,7 @@ class ThreadPool {
   bool start();
   void stop();
   void worker(int thread);
+  void call(int thread);
 
   int num_threads_;
   ThreadCores cores_;
@@ -79,6 +93,8 @@ class ThreadPool {
   SpinBarrier done_;
   std::mutex run_mutex_;
   const Fn* fn_ = nullptr;
+  std::mutex failure_mutex_;
+  std::exception_ptr failure_;  // the first of this run
   alignas(64) std::atomic<unsigned> epoch_{0};
   std::atomic<bool> stop_{false};
   std::vector<std::thread> workers_;

@@ -105,10 +105,10 @@ Result<void> answer(const Options& o, llm::LoadedModel& model, const llm::Sample
   std::vector<float> logits;
   llm::GenerateOptions generate{
       .sampler = sampler, .max_tokens = o.max_tokens, .stop = o.stop, .show_special = o.special, .forced = o.forced};
-  if (!o.json_output) generate.on_text = print_answer;
   if (!o.dump_logits.empty())
     generate.on_logits = [&](std::span<const float> row) { logits.insert(logits.end(), row.begin(), row.end()); };
   llm::Generator generator(model);
+  if (!o.json_output) generate.on_text = [&](std::string_view piece) { print_answer(piece, generator); };
   const CancelOnInterrupt interrupt(generator);
   const llm::Generation g = INGOT_TRY(generator.generate(prompt, generate));
   if (!o.dump_logits.empty()) INGOT_TRY(write_logits(o.dump_logits, logits, model.runner->vocab()));
@@ -120,7 +120,9 @@ Result<void> answer(const Options& o, llm::LoadedModel& model, const llm::Sample
     print_timings(g, model);
   else if (g.finish_reason == llm::FinishReason::kContextFull)
     fmt::print(stderr, "the context of {} tokens is full: raise --ctx\n", model.runner->context());
-  if (g.finish_reason == llm::FinishReason::kCancelled) return error(Code::kCancelled, "[run] interrupted");
+  // Where the output could not be written, main() says so.
+  if (g.finish_reason == llm::FinishReason::kCancelled && !std::ferror(stdout))
+    return error(Code::kCancelled, "[run] interrupted");
   return {};
 }
 

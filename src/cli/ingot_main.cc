@@ -19,7 +19,7 @@ namespace {
 
 int fail(int exit_code, std::string_view message) {
   std::fflush(stdout);
-  fmt::print(stderr, "error: {}\n", message);
+  std::fputs(fmt::format("error: {}\n", message).c_str(), stderr);  // never throws: stderr may be gone, too
   return exit_code;
 }
 

@@ -81,7 +81,11 @@ void add_runner_options(CLI::App& command, ModelOptions& o) {
   command.add_option("-t,--threads", o.threads, "Compute threads; 0: all cores this process may use")
       ->check(thread_count())
       ->envname(std::string(kThreadsVariable));
-  command.add_option("-c,--ctx", o.context, "Longest sequence in tokens; 0: what the model was trained for")
+  command
+      .add_option(
+          "-c,--ctx", o.context,
+          "Longest sequence in tokens; 0: what the model was trained for (with LongRoPE its long factors, for short "
+          "texts too)")
       ->check(integer_in(0, int64_t{1} << 24));
   command.add_option("--kv-type", o.kv_type, "Element type of the KV cache: f32, f16, bf16, q8_0, q4_0")
       ->capture_default_str()

@@ -40,9 +40,6 @@ class Attributes {
   std::vector<int64_t> get_ints(std::string_view name, std::vector<int64_t> otherwise = {}) const {
     return get(name, std::move(otherwise));
   }
-  std::vector<float> get_floats(std::string_view name, std::vector<float> otherwise = {}) const {
-    return get(name, std::move(otherwise));
-  }
 
   const std::map<std::string, Attribute, std::less<>>& map() const { return map_; }
   // "" or, in words, an attribute that attributes.def does not list or has under another kind.

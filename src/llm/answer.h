@@ -63,8 +63,7 @@ class Answer {
   // Ends it here: what was held back comes out, unless it completes a stop string.
   Step end(FinishReason reason);
 
-  bool ends_at_once() const { return options_.max_tokens == 0; }  // no token is wanted: end(kLength)
-  int64_t num_tokens() const { return num_tokens_; }
+  bool ends_at_once() const { return options_.max_tokens == 0; }   // no token is wanted: end(kLength)
   const std::string& stop_string() const { return stop_string_; }  // which one, after kStopString
   std::optional<int32_t> stop_token() const { return stop_token_; }
   const Sampler& sampler() const { return sampler_; }

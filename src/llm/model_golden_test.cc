@@ -52,6 +52,28 @@ TEST_P(ModelGolden, gives_the_logits_of_transformers) {
   EXPECT_EQ((*runner)->pages().num_free(), (*runner)->pages().num_pages());
 }
 
+// transformers chooses LongRoPE's factors by the length of each run, we (as llama.cpp) by the context: one that is
+// not longer than the original takes the short ones.
+TEST(LongRope, of_a_short_context_gives_the_short_logits_of_transformers) {
+  const std::string folder = INGOT_SOURCE_DIR "/tests/goldens/models/phi3_longrope";
+  const std::vector<float> want = golden_floats(folder + "/logits_short.npy");
+  std::vector<int32_t> tokens = golden_tokens(folder + "/tokens.json");
+  for (const bool gguf : {false, true}) {
+    auto source = open_source(gguf ? folder + "/model.gguf" : folder);
+    ASSERT_TRUE(source) << source.error().message();
+    auto runner = ModelRunner::create(*source, {.pool = std::make_shared<ThreadPool>(1),
+                                                .backends = {&ref_backend()},
+                                                .kv_dtype = DType::kF32,
+                                                .context = 32});
+    ASSERT_TRUE(runner) << runner.error().message();
+    tokens.resize(want.size() / static_cast<size_t>((*runner)->vocab()));
+    const SeqId seq = (*runner)->add_sequence();
+    auto logits = (*runner)->step(std::vector<Chunk>{{seq, tokens, static_cast<int>(tokens.size())}});
+    ASSERT_TRUE(logits) << logits.error().message();
+    EXPECT_LT(relative_l2({logits->as<float>(), want.size()}, want), 1e-4) << (gguf ? "GGUF" : "Hugging Face");
+  }
+}
+
 std::string test_name(const testing::TestParamInfo<ModelGolden::ParamType>& p) {
   return std::get<0>(p.param) + (std::get<1>(p.param) ? "_gguf" : "_hugging_face") +
          (std::get<2>(p.param) ? "_cpu" : "_ref");

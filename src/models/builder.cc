@@ -200,7 +200,7 @@ Result<LanguageModel> ModelBuilder::finish(ValueId x) {
   const ValueId hidden = op(Op::kGather, {x, hidden_rows_}, {{"axis", int64_t{0}}}, "hidden_rows");
   transposed = false;
   ValueId logits = kNoValue;
-  if (has("output.weight"))
+  if (has("output.weight") || !config.tied_embeddings)
     logits = linear(rows, "output", config.vocab, config.width);
   else if (status_)
     logits = op(Op::kLinear, {rows, keep(weights_.matrix(graph_, "token_embd.weight", config.vocab, config.width))}, {},

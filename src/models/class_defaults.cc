@@ -22,12 +22,17 @@ constexpr ClassDefaults kClasses[] = {
 }  // namespace
 
 Result<ClassDefaults> class_defaults(const Source& source) {
-  if (source.kind() != SourceKind::kHuggingFace) return ClassDefaults{};
+  if (source.kind() != SourceKind::kHuggingFace) {
+    if (INGOT_TRY(source.get_string("general.architecture")) != "gemma2") return ClassDefaults{};
+    return ClassDefaults{.window = 4096, .attention_softcap = 50, .logit_softcap = 30};
+  }
   auto type = INGOT_TRY(source.get_string("config.text_config.model_type"));
   if (!type) type = INGOT_TRY(source.get_string("config.model_type"));
   if (type == "gemma3") type = "gemma3_text";  // with a text_config that does not name its type
   const auto* it = std::ranges::find(kClasses, type.value_or(""), &ClassDefaults::model_type);
-  return it == std::end(kClasses) ? ClassDefaults{} : *it;
+  ClassDefaults d = it == std::end(kClasses) ? ClassDefaults{} : *it;
+  d.tied_embeddings = type == "gemma2" || type == "gemma3_text" || type == "gpt2";
+  return d;
 }
 
 }  // namespace ingot

@@ -16,9 +16,10 @@ struct ClassDefaults {
   int64_t window = 0;
   double attention_softcap = 0, logit_softcap = 0;
   int64_t original_context = 0;
+  bool tied_embeddings = false;
 };
 
-// By the model_type of the source's config.json (of its text part); all 0 for GGUF and unknown types.
+// By the model_type of the source's config.json (of its text part); of GGUF what llama.cpp has; all 0 for others.
 Result<ClassDefaults> class_defaults(const Source& source);
 
 }  // namespace ingot

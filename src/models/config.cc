@@ -1,9 +1,9 @@
 #include "models/config.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "models/class_defaults.h"
+#include "models/rope.h"
 
 namespace ingot {
 namespace {
@@ -23,70 +23,32 @@ Result<void> check_plain_weights(const Source& source) {
   return {};
 }
 
+// Fields whose usual value is the only one that is built: any other would change the numbers unseen.
+struct FixedField {
+  HyperKey key;
+  bool supported;
+  std::string_view architectures;  // "" = all, else "|a|b|"
+};
+constexpr FixedField kFixedFields[] = {
+    {{"attention.causal", ""}, true, ""},
+    {{"", "use_bidirectional_attention"}, false, "|gemma2|gemma3|"},
+    {{"", "add_cross_attention"}, false, "|gpt2|"},
+    {{"", "scale_attn_weights"}, true, "|gpt2|"},
+    {{"", "scale_attn_by_inverse_layer_idx"}, false, "|gpt2|"},
+};
+
+Result<void> check_fixed_fields(const Hyperparameters& h, std::string_view architecture) {
+  for (const FixedField& f : kFixedFields) {
+    if (!f.architectures.empty() && !f.architectures.contains(fmt::format("|{}|", architecture))) continue;
+    if (INGOT_TRY(h.flag_or(f.key, f.supported)) != f.supported)
+      return unimplemented("[model] '{}' is {}, only {} is supported", h.name(f.key), !f.supported, f.supported);
+  }
+  return {};
+}
+
 Result<void> check(bool ok, std::string_view what, double value) {
   if (ok) return {};
   return invalid("[model] '{}' is {}: this cannot be; convert or download the model again", what, value);
-}
-
-// rope.original_context holds what it is unless the file says otherwise.
-Result<void> read_scaling(const Hyperparameters& h, RopeConfig& rope, double context, bool gguf) {
-  rope.scaling = INGOT_TRY(
-      h.string_or({"rope.scaling.type", "rope_scaling.rope_type|rope_scaling.type|rope_parameters.rope_type"}, "none"));
-  if (rope.scaling == "default" || rope.scaling.empty()) rope.scaling = "none";
-  if (rope.scaling == "su") rope.scaling = "longrope";
-  rope.factor = INGOT_TRY(h.number_or({"rope.scaling.factor", "rope_scaling.factor|rope_parameters.factor"}, 1));
-  rope.original_context = INGOT_TRY(h.number_or({"rope.scaling.original_context_length",
-                                                 "rope_scaling.original_max_position_embeddings|rope_parameters."
-                                                 "original_max_position_embeddings|original_max_position_embeddings"},
-                                                rope.original_context));
-  if (rope.scaling == "longrope" && rope.factor == 1) rope.factor = context / rope.original_context;
-  rope.attention_factor = INGOT_TRY(
-      h.number_or({"rope.scaling.attn_factor", "rope_scaling.attention_factor|rope_parameters.attention_factor"}, 0));
-  // GGUF's factor comes on top of the paper's, Hugging Face's replaces it.
-  if (rope.scaling == "yarn" && gguf && rope.attention_factor > 0 && rope.factor > 1)
-    rope.attention_factor *= 1 + 0.1 * std::log(rope.factor);
-  rope.beta_fast =
-      INGOT_TRY(h.number_or({"rope.scaling.yarn_beta_fast", "rope_scaling.beta_fast|rope_parameters.beta_fast"}, 32));
-  rope.beta_slow =
-      INGOT_TRY(h.number_or({"rope.scaling.yarn_beta_slow", "rope_scaling.beta_slow|rope_parameters.beta_slow"}, 1));
-  rope.low_freq_factor =
-      INGOT_TRY(h.number_or({"", "rope_scaling.low_freq_factor|rope_parameters.low_freq_factor"}, 1));
-  rope.high_freq_factor =
-      INGOT_TRY(h.number_or({"", "rope_scaling.high_freq_factor|rope_parameters.high_freq_factor"}, 4));
-  rope.long_factors = h.floats({"", "rope_scaling.long_factor|rope_parameters.long_factor"});
-  rope.short_factors = h.floats({"", "rope_scaling.short_factor|rope_parameters.short_factor"});
-  static constexpr std::string_view kKnown[] = {"none", "linear", "yarn", "llama3", "longrope"};
-  if (std::ranges::find(kKnown, rope.scaling) == std::end(kKnown))
-    return unimplemented("[model] rope scaling '{}' is not one of none, linear, yarn, llama3, longrope", rope.scaling);
-  for (const std::string_view field : {"rope_scaling", "rope_parameters"})
-    INGOT_TRY(h.refuse_scalar({"", field}, "an object"));
-  INGOT_TRY(check(rope.factor > 0 && std::isfinite(rope.factor),
-                  h.name({"rope.scaling.factor", "rope_scaling.factor|rope_parameters.factor"}), rope.factor));
-  INGOT_TRY(
-      check(rope.attention_factor >= 0,
-            h.name({"rope.scaling.attn_factor", "rope_scaling.attention_factor|rope_parameters.attention_factor"}),
-            rope.attention_factor));
-  if (rope.scaling == "yarn") {
-    INGOT_TRY(check(rope.base > 1, h.name({"rope.freq_base", "rope_theta|rope_parameters.rope_theta"}), rope.base));
-    for (const auto& [beta, name] : {std::pair{rope.beta_fast, "beta_fast"}, {rope.beta_slow, "beta_slow"}})
-      INGOT_TRY(check(beta > 0, fmt::format("rope scaling's {}", name), beta));
-  }
-  if (rope.scaling == "llama3")
-    INGOT_TRY(check(rope.high_freq_factor > rope.low_freq_factor && rope.low_freq_factor > 0,
-                    "rope_scaling.high_freq_factor", rope.high_freq_factor));
-  for (const auto* factors : {&rope.long_factors, &rope.short_factors})
-    if (!factors->empty())
-      INGOT_TRY(check(static_cast<int64_t>(factors->size()) == rope.rotary_dim / 2,
-                      "the number of long_factor or short_factor elements", static_cast<double>(factors->size())));
-  for (const auto& [factors, name] :
-       {std::pair{&rope.long_factors, "long_factor"}, {&rope.short_factors, "short_factor"}})
-    for (const float f : *factors)
-      INGOT_TRY(check(std::isfinite(f) && f > 0, fmt::format("config.rope_scaling.{}", name), static_cast<double>(f)));
-  const bool enough = rope.original_context > 1 || (rope.scaling != "longrope" && rope.original_context == 1);
-  return check(enough,
-               h.name({"rope.scaling.original_context_length",
-                       "original_max_position_embeddings|rope_scaling.original_max_position_embeddings"}),
-               rope.original_context);
 }
 
 }  // namespace
@@ -95,6 +57,7 @@ Result<ModelConfig> read_config(const Source& source, const std::string& archite
   const Hyperparameters h(source, architecture);
   ModelConfig c{.architecture = architecture};
   if (source.kind() == SourceKind::kHuggingFace) INGOT_TRY(check_plain_weights(source));
+  INGOT_TRY(check_fixed_fields(h, architecture));
   const ClassDefaults d = INGOT_TRY(class_defaults(source));
   c.layers = INGOT_TRY(h.require_size({"block_count", "num_hidden_layers|n_layer"}, d.layers));
   c.width = INGOT_TRY(h.require_size({"embedding_length", "hidden_size|n_embd"}, d.width));
@@ -107,9 +70,12 @@ Result<ModelConfig> read_config(const Source& source, const std::string& archite
   const int64_t share = c.width / c.heads;
   c.head_dim = INGOT_TRY(h.size_or({"attention.key_length", "head_dim"}, d.head_dim ? d.head_dim : share, share));
   c.window = INGOT_TRY(h.size_or({"attention.sliding_window", "sliding_window"}, d.window, 0));
-  c.norm_eps = static_cast<float>(INGOT_TRY(h.number_or(
-      {"attention.layer_norm_rms_epsilon|attention.layer_norm_epsilon", "rms_norm_eps|layer_norm_epsilon|norm_eps"},
-      d.norm_eps)));
+  constexpr HyperKey kEpsilon{"attention.layer_norm_rms_epsilon|attention.layer_norm_epsilon",
+                              "rms_norm_eps|layer_norm_epsilon|norm_eps"};
+  const double epsilon = INGOT_TRY(h.number_or(kEpsilon, source.kind() == SourceKind::kGguf ? -1 : d.norm_eps));
+  if (epsilon == -1)
+    return invalid("[model] '{}' is missing: the file is incomplete, convert it again", h.name(kEpsilon));
+  c.norm_eps = static_cast<float>(epsilon);
   c.attention_softcap = static_cast<float>(
       INGOT_TRY(h.number_or({"attn_logit_softcapping", "attn_logit_softcapping"}, d.attention_softcap, 0)));
   c.logit_softcap = static_cast<float>(
@@ -129,6 +95,8 @@ Result<ModelConfig> read_config(const Source& source, const std::string& archite
   for (const auto& [cap, name] :
        {std::pair{c.attention_softcap, "attn_logit_softcapping"}, {c.logit_softcap, "final_logit_softcapping"}})
     if (cap < 0) return invalid("[model] '{}' is {}, not at least 0: {}", h.name({name, name}), cap, kAgain);
+  if (source.kind() == SourceKind::kHuggingFace)
+    c.tied_embeddings = INGOT_TRY(h.flag_or({"", "tie_word_embeddings"}, d.tied_embeddings));
   c.attention_scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_dim)));
   c.rope.base = INGOT_TRY(h.number_or({"rope.freq_base", "rope_theta|rope_parameters.rope_theta"}, 10000));
   INGOT_TRY(check(c.rope.base > 0, h.name({"rope.freq_base", "rope_theta"}), c.rope.base));
@@ -145,7 +113,7 @@ Result<ModelConfig> read_config(const Source& source, const std::string& archite
     return invalid("[model] '{}' lets {} of a head's {} elements rotate, which is not an even number of them: {}",
                    h.name(kPartial), c.rope.rotary_dim, c.head_dim, kAgain);
   c.rope.original_context = static_cast<double>(d.original_context ? d.original_context : c.context);
-  INGOT_TRY(read_scaling(h, c.rope, static_cast<double>(c.context), source.kind() == SourceKind::kGguf));
+  INGOT_TRY(read_rope_scaling(h, c.rope, static_cast<double>(c.context), source.kind() == SourceKind::kGguf));
   return c;
 }
 

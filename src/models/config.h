@@ -23,6 +23,7 @@ struct RopeConfig {
   double original_context = 0;                       // yarn, llama3, longrope
   double attention_factor = 0;                       // multiplies cos and sin; 0 = by the method's formula
   double beta_fast = 32, beta_slow = 1;              // yarn
+  bool truncate = true;                              // yarn: the ends of its ramp are whole indices
   double low_freq_factor = 1, high_freq_factor = 4;  // llama3
   std::vector<float> long_factors, short_factors;    // longrope, from config.json; GGUF has them as tensors
 };
@@ -33,7 +34,8 @@ struct ModelConfig {
   float norm_eps = 0;
   int64_t window = 0;  // sliding window in tokens, 0 = none
   float attention_softcap = 0, logit_softcap = 0;
-  float attention_scale = 0;  // multiplies q·k
+  float attention_scale = 0;    // multiplies q·k
+  bool tied_embeddings = true;  // without a head of its own the model uses its embeddings
   RopeConfig rope;
 };
 

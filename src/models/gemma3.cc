@@ -14,13 +14,14 @@ Result<LanguageModel> build_gemma3(ModelBuilder& b) {
       INGOT_TRY(h.sliding_layers(c.layers, [&](int64_t i) { return pattern > 0 && (i + 1) % pattern != 0; }));
   RopeConfig global = c.rope, local = c.rope;
   global.base = INGOT_TRY(h.number_or({"rope.freq_base", "rope_theta|rope_parameters.full_attention.rope_theta"}, 1e6));
-  global.factor =
-      INGOT_TRY(h.number_or({"rope.scaling.factor", "rope_scaling.factor|rope_parameters.full_attention.factor"}, 1));
-  if (global.factor != 1) global.scaling = "linear";
   local.base = INGOT_TRY(h.number_or(
       {"rope.local.freq_base|rope.freq_base_swa", "rope_local_base_freq|rope_parameters.sliding_attention.rope_theta"},
       10000));
   local.scaling = "none";
+  local.attention_factor = 0;
+  constexpr HyperKey kLocalScaling{"", "rope_parameters.sliding_attention.rope_type"};
+  if (const std::string type = INGOT_TRY(h.string_or(kLocalScaling, "default")); type != "default")
+    return unimplemented("[model] '{}' is '{}', only 'default' is supported", h.name(kLocalScaling), type);
   const std::string act = INGOT_TRY(gemma_activation(b));
   ValueId x = gemma_start(b);
   const ValueId global_table = b.rope_table(global), local_table = b.rope_table(local);

@@ -20,11 +20,7 @@ constexpr NamePair kNames[] = {
 
 Result<LanguageModel> build_gpt2(ModelBuilder& b) {
   const ModelConfig& c = b.config;
-  const Hyperparameters h = b.hyperparameters();
-  const std::string act = INGOT_TRY(h.activation("activation_function", "gelu_tanh"));
-  for (const auto& [field, usual] : {std::pair{"scale_attn_weights", true}, {"scale_attn_by_inverse_layer_idx", false}})
-    if (INGOT_TRY(h.flag_or({"", field}, usual)) != usual)
-      return unimplemented("[model] '{}' is {}, only {} is supported", h.name({"", field}), !usual, usual);
+  const std::string act = INGOT_TRY(b.hyperparameters().activation("activation_function", "gelu_tanh"));
   b.use_names(kNames);
   b.transposed = b.from_hugging_face();
   if (b.context() > c.context)

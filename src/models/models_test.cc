@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "models/model.h"
+#include "models/rope.h"
 
 namespace ingot {
 namespace {
@@ -69,7 +70,8 @@ Metadata llama_gguf(std::vector<std::pair<std::string_view, MetaValue>> more) {
   std::vector<std::pair<std::string_view, MetaValue>> values = {{"llama.block_count", int64_t{2}},
                                                                 {"llama.embedding_length", int64_t{64}},
                                                                 {"llama.attention.head_count", int64_t{4}},
-                                                                {"llama.context_length", int64_t{128}}};
+                                                                {"llama.context_length", int64_t{128}},
+                                                                {"llama.attention.layer_norm_rms_epsilon", 1e-5}};
   values.insert(values.end(), more.begin(), more.end());
   return Metadata(std::move(values));
 }
@@ -184,10 +186,114 @@ TEST(BuildModel, takes_the_activation_that_the_config_names) {
 TEST(BuildModel, refuses_what_would_change_the_numbers_unseen) {
   for (const auto& [name, field, value] : {std::tuple{"gpt2", "scale_attn_weights", "false"},
                                            {"gpt2", "scale_attn_by_inverse_layer_idx", "true"},
+                                           {"gpt2", "add_cross_attention", "true"},
+                                           {"gemma2", "use_bidirectional_attention", "true"},
+                                           {"gemma3", "use_bidirectional_attention", "true"},
                                            {"llama", "quantization_config", R"({"quant_method": "fp8"})"}}) {
     const std::string error = with_field(name, field, value);
     EXPECT_NE(error.find(fmt::format("'config.{}'", field)), std::string::npos) << error;
   }
+}
+
+TEST(BuildModel, wants_a_head_where_the_embeddings_are_not_shared) {
+  for (const char* name : {"gemma2", "llama3", "gpt2"}) {
+    const std::string error = with_field(name, "tie_word_embeddings", "false");
+    EXPECT_NE(error.find("'lm_head.weight' is missing"), std::string::npos) << error;
+  }
+  EXPECT_TRUE(with_field("llama", "tie_word_embeddings", "true").starts_with("graph"));
+}
+
+TEST(ReadConfig, refuses_attention_that_sees_the_future) {
+  const auto config = read_config(llama_gguf({{"llama.attention.causal", false}}), "llama");
+  ASSERT_FALSE(config);
+  EXPECT_NE(config.error().message().find("'llama.attention.causal' is false"), std::string::npos);
+  EXPECT_TRUE(read_config(llama_gguf({{"llama.attention.causal", true}}), "llama"));
+}
+
+TEST(ReadConfig, wants_the_epsilon_that_a_gguf_must_have) {
+  const Metadata source({{"llama.block_count", int64_t{2}},
+                         {"llama.embedding_length", int64_t{64}},
+                         {"llama.attention.head_count", int64_t{4}},
+                         {"llama.context_length", int64_t{128}}});
+  const auto config = read_config(source, "llama");
+  ASSERT_FALSE(config);
+  EXPECT_NE(config.error().message().find("'llama.attention.layer_norm_rms_epsilon' is missing"), std::string::npos);
+}
+
+// llama.cpp's defaults.
+TEST(ReadConfig, knows_what_a_gguf_of_gemma_2_may_leave_out) {
+  std::vector<std::pair<std::string_view, MetaValue>> values = {{"general.architecture", std::string_view("gemma2")},
+                                                                {"gemma2.block_count", int64_t{2}},
+                                                                {"gemma2.embedding_length", int64_t{64}},
+                                                                {"gemma2.attention.head_count", int64_t{4}},
+                                                                {"gemma2.context_length", int64_t{128}},
+                                                                {"gemma2.attention.layer_norm_rms_epsilon", 1e-6}};
+  const auto c = read_config(Metadata(values), "gemma2");
+  ASSERT_TRUE(c) << c.error().message();
+  EXPECT_EQ(c->window, 4096);
+  EXPECT_EQ(c->attention_softcap, 50);
+  EXPECT_EQ(c->logit_softcap, 30);
+  values.insert(values.end(),
+                {{"gemma2.attention.sliding_window", int64_t{24}}, {"gemma2.attn_logit_softcapping", 3.0}});
+  const auto other = read_config(Metadata(values), "gemma2");
+  ASSERT_TRUE(other) << other.error().message();
+  EXPECT_EQ(other->window, 24);
+  EXPECT_EQ(other->attention_softcap, 3);
+}
+
+TEST(ReadConfig, scales_linearly_where_a_gguf_gives_a_factor_alone) {
+  const auto rope = [](std::vector<std::pair<std::string_view, MetaValue>> more) {
+    const auto c = read_config(llama_gguf(std::move(more)), "llama");
+    return c ? fmt::format("{} {}", c->rope.scaling, c->rope.factor) : std::string(c.error().message());
+  };
+  EXPECT_EQ(rope({{"llama.rope.scaling.factor", 4.0}}), "linear 4");
+  EXPECT_EQ(rope({{"llama.rope.scale_linear", 2.0}}), "linear 2");
+  EXPECT_EQ(rope({{"llama.rope.scaling.factor", 0.0}}), "none 1");
+  EXPECT_EQ(rope({{"llama.rope.scaling.factor", 1.0}}), "none 1");
+  EXPECT_EQ(rope({{"llama.rope.scaling.type", std::string_view("none")}, {"llama.rope.scaling.factor", 4.0}}),
+            "none 1");
+}
+
+// Each line of rope.json: a config.json, what one run sees, and transformers' frequencies for it.
+TEST(RopeFrequencies, equal_those_of_transformers) {
+  std::ifstream lines(golden("rope.json"));
+  const Folder folder;
+  int cases = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("{")) continue;
+    const size_t config = line.find("{", 1), rest = line.find(", \"context\"");
+    ASSERT_NE(rest, line.npos);
+    const std::string wanted = fmt::format("{{\"golden\": {{{}, ", line.substr(rest + 2, line.rfind('}') - rest - 1));
+    const auto source = folder.open(wanted + line.substr(config + 1, rest - config - 1));
+    ASSERT_TRUE(source);
+    const std::string architecture = *read_architecture(*source);
+    const auto c = read_config(*source, architecture);
+    ASSERT_TRUE(c) << c.error().message() << " " << line;
+    const Hyperparameters h(*source, architecture);
+    RopeConfig rope = c->rope;
+    if (architecture == "gemma3") rope.base = 1e6;  // of the layers that see everything
+    const RopeFrequencies got = rope_frequencies(rope, *h.size_or({"", "golden.context"}, 0), {});
+    const std::vector<float> want = h.floats({"", "golden.inv_freq"});
+    ASSERT_EQ(got.inv_freq.size(), want.size()) << line;
+    for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(got.inv_freq[i], want[i], 1e-6f * want[i]) << i << " " << line;
+    EXPECT_NEAR(got.scale, *h.number_or({"", "golden.scale"}, 0), 1e-6) << line;
+    ++cases;
+  }
+  EXPECT_GE(cases, 15);
+}
+
+TEST(BuildModel, scales_the_layers_of_gemma_3_that_see_everything_as_it_says) {
+  const std::string model = golden("models/gemma3"), kind = R"("linear")";
+  const Folder folder(model);
+  std::string config = read_text(model + "/config.json");
+  const std::string linear = graph_of(folder.open(config));
+  config.replace(config.find(kind), kind.size(),
+                 R"("yarn", "original_max_position_embeddings": 32, "attention_factor": 1.5)");
+  const std::string graph = graph_of(folder.open(config));
+  EXPECT_TRUE(graph.starts_with("graph")) << graph;
+  EXPECT_NE(graph, linear);
+  EXPECT_NE(graph.find("{scale=1.5f}"), std::string::npos) << graph;  // the global table
+  EXPECT_NE(graph.find("{scale=1f}"), std::string::npos) << graph;  // the local one
 }
 
 TEST(ReadConfig, tells_null_from_absent) {

@@ -14,16 +14,16 @@ double yarn_index(const RopeConfig& r, double rotations) {
 }
 
 void apply_yarn(const RopeConfig& r, RopeFrequencies& f) {
-  const double low = std::max(0.0, std::floor(yarn_index(r, r.beta_fast)));
-  double high = std::min(static_cast<double>(r.rotary_dim) - 1, std::ceil(yarn_index(r, r.beta_slow)));
+  double low = yarn_index(r, r.beta_fast), high = yarn_index(r, r.beta_slow);
+  if (r.truncate) low = std::floor(low), high = std::ceil(high);
+  low = std::max(0.0, low);
+  high = std::min(static_cast<double>(r.rotary_dim) - 1, high);
   if (low == high) high += 0.001;
   for (size_t i = 0; i < f.inv_freq.size(); ++i) {
     const double ramp = std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0);
     f.inv_freq[i] = static_cast<float>(f.inv_freq[i] / r.factor * ramp + f.inv_freq[i] * (1 - ramp));
   }
-  f.scale = static_cast<float>(r.attention_factor > 0 ? r.attention_factor
-                               : r.factor > 1         ? 0.1 * std::log(r.factor) + 1
-                                                      : 1);
+  f.scale = static_cast<float>(r.attention_factor > 0 ? r.attention_factor : yarn_scale(r.factor));
 }
 
 void apply_llama3(const RopeConfig& r, RopeFrequencies& f) {
@@ -41,6 +41,8 @@ void apply_llama3(const RopeConfig& r, RopeFrequencies& f) {
 }
 
 }  // namespace
+
+double yarn_scale(double factor, double weight) { return factor > 1 ? 0.1 * weight * std::log(factor) + 1 : 1; }
 
 RopeFrequencies rope_frequencies(const RopeConfig& r, int64_t context, std::span<const float> divisors) {
   RopeFrequencies f;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <new>
 
 #include "base/memory.h"
 #include "ir/infer.h"
@@ -31,8 +32,10 @@ struct ExecutionContext::StepState {
   std::vector<TensorRef> outputs;
   std::byte* scratch = nullptr;
   std::shared_ptr<std::byte> dynamic_scratch;
-  bool parallel = false;  // of a dynamic step, decided by thread 0
-  int chosen = -1;        // control flow: the subgraph to run
+  size_t dynamic_scratch_bytes = 0;
+  std::vector<TensorView> dynamic_outputs;  // what the kernel's sizes are asked for
+  bool parallel = false;                    // of a dynamic step, decided by thread 0
+  int chosen = -1;                          // control flow: the subgraph to run
 };
 
 ExecutionContext::ExecutionContext(std::shared_ptr<const Plan> plan, ThreadPool& pool)
@@ -62,16 +65,17 @@ Result<void> ExecutionContext::bind_inputs(std::span<const TensorView> inputs, s
   const Graph& g = plan_->graph();
   if (inputs.size() != g.inputs().size())
     return invalid("[run] {} inputs given, the model has {}", inputs.size(), g.inputs().size());
-  std::vector<Shape> input_shapes, state_shapes;
+  input_shapes_.clear();
+  state_shapes_.clear();
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Value& v = g.value(g.inputs()[i]);
     if (inputs[i].dtype != v.type.dtype)
       return invalid("[run] input '{}' is {}, the model wants {}", v.name, dtype_name(inputs[i].dtype),
                      v.type.to_string());
-    input_shapes.push_back(inputs[i].shape);
+    input_shapes_.push_back(inputs[i].shape);
   }
-  for (const TensorRef& s : states) state_shapes.push_back(s.shape);
-  auto binding = INGOT_TRY(find_binding(input_shapes, state_shapes));
+  for (const TensorRef& s : states) state_shapes_.push_back(s.shape);
+  auto binding = INGOT_TRY(find_binding(input_shapes_, state_shapes_));
   const bool rebound = binding != binding_;
   binding_ = std::move(binding);
   if (binding_->arena_bytes > arena_bytes_) {
@@ -138,10 +142,14 @@ Result<void> ExecutionContext::run(std::vector<StepTime>* profile) {
   failed_step_.store(kNoFailure, std::memory_order_relaxed);
   const bool any_parallel = std::any_of(binding_->steps.begin(), binding_->steps.end(),
                                         [](const BoundStep& b) { return b.parallel || b.dynamic; });
-  if (!any_parallel || pool_.size() == 1)
-    walk(0, 1, profile);
-  else
-    pool_.run([&](int thread, int num_threads) { walk(thread, num_threads, profile); });
+  try {
+    if (!any_parallel || pool_.size() == 1)
+      walk(0, 1, profile);
+    else
+      pool_.run([&](int thread, int num_threads) { walk(thread, num_threads, profile); });
+  } catch (const std::bad_alloc&) {  // of any thread
+    return error(Code::kResourceExhausted, "[run] the memory is used up: {}", kSmallerInputs);
+  }
   if (failed_step_.load(std::memory_order_relaxed) == kNoFailure) return {};
   return std::unexpected(failure_);
 }
@@ -223,16 +231,20 @@ bool ExecutionContext::prepare_dynamic(size_t index) {
   const Node& n = plan_->graph().node(plan_->steps()[binding_->steps[index].step].node);
   for (const TensorRef& out : s.outputs)
     if (!out.data) return false;
-  std::vector<TensorView> outputs(s.outputs.begin(), s.outputs.end());
-  const BoundShapes shapes{n, s.inputs, outputs, pool_.size(), kernel.prepared.get()};
+  s.dynamic_outputs.assign(s.outputs.begin(), s.outputs.end());
+  const BoundShapes shapes{n, s.inputs, s.dynamic_outputs, pool_.size(), kernel.prepared.get()};
   const bool parallel = kernel.work && kernel.work(shapes) >= kParallelWorkMin;
   if (kernel.scratch_bytes) {
-    auto scratch = allocate_arena(kernel.scratch_bytes(shapes) + 1);
-    if (!scratch) {
-      record_failure(index, scratch.error());
-      return false;
+    const size_t bytes = kernel.scratch_bytes(shapes) + 1;
+    if (bytes > s.dynamic_scratch_bytes) {
+      auto scratch = allocate_arena(bytes);
+      if (!scratch) {
+        record_failure(index, scratch.error());
+        return false;
+      }
+      s.dynamic_scratch = std::move(*scratch);
+      s.dynamic_scratch_bytes = bytes;
     }
-    s.dynamic_scratch = std::move(*scratch);
     s.scratch = s.dynamic_scratch.get();
   }
   return parallel;

@@ -1,8 +1,9 @@
 // One execution of a plan: its memory, and the walk over the steps by all threads.
 //
 // A context is bound to input shapes (bindings are cached), holds the arena and the values whose size only the
-// data can tell, and runs nested plans (If) with the same threads. Memory is kept from run to run, so a run with
-// shapes seen before allocates nothing unless data-dependent sizes grow.
+// data can tell, and runs nested plans (If) with the same threads. Memory is kept from run to run: a run with shapes
+// seen before asks for no pages unless data-dependent sizes grow. Steps whose shapes the data decides infer them
+// anew in each run, which takes small allocations; other steps take none.
 // Thread-safety: one run at a time.
 #pragma once
 
@@ -70,8 +71,9 @@ class ExecutionContext {
 
   std::shared_ptr<std::byte> arena_;
   size_t arena_bytes_ = 0;
-  std::vector<TensorRef> views_;  // by ValueId; constants and inputs are never written through theirs
-  std::vector<StepState> steps_;  // as Binding::steps
+  std::vector<Shape> input_shapes_, state_shapes_;  // of the run that is bound
+  std::vector<TensorRef> views_;                    // by ValueId; constants and inputs are never written through theirs
+  std::vector<StepState> steps_;                    // as Binding::steps
   struct Dynamic {
     std::shared_ptr<void> memory;
     size_t bytes = 0;

@@ -12,6 +12,9 @@ namespace {
 // Folding a constant may not need more memory than this.
 constexpr size_t kFoldBytesMax = size_t{1} << 30;
 
+// A context keeps its arena; more at once than this is a burst, whose memory is given back.
+constexpr size_t kIdleMax = 4;
+
 }  // namespace
 
 Result<PassReport> optimize(Graph& graph, const Backend& folder, const std::vector<std::string>& disabled_passes) {
@@ -80,9 +83,14 @@ Result<Session::Outputs> Session::run(std::span<const TensorView> inputs, Profil
   return outputs;
 }
 
+size_t Session::idle_contexts() const {
+  std::lock_guard lock(mutex_);
+  return idle_.size();
+}
+
 void Session::give_back(std::unique_ptr<ExecutionContext> context) {
   std::lock_guard lock(mutex_);
-  idle_.push_back(std::move(context));
-}
+  if (idle_.size() < kIdleMax) idle_.push_back(std::move(context));
+}  // one too many is freed after the lock
 
 }  // namespace ingot

@@ -1,7 +1,8 @@
 // A session: a compiled plan, the memory it runs in, and its states (KV caches).
 //
 // run() takes the graph's inputs in order and returns its outputs as views, valid while the returned Outputs
-// lives. A session without states may be run from several threads at once: each run leases a context of its own.
+// lives. A session without states may be run from several threads at once: each run leases a context of its own,
+// and a few of them keep their memory afterwards.
 // With states, the caller runs one at a time. The session does not know what kind of model it runs.
 #pragma once
 
@@ -67,6 +68,8 @@ class Session {
   size_t state_bytes() const { return state_bytes_; }
   // The memory of the graph's states, in order; not to be touched during run().
   std::span<const TensorRef> states() const { return states_; }
+  // Contexts that keep their memory for the next runs.
+  size_t idle_contexts() const;
 
   // Errors: kInvalidArgument for inputs that do not fit, and what a kernel reports about the data.
   Result<Outputs> run(std::span<const TensorView> inputs, Profile* profile = nullptr);
@@ -82,7 +85,7 @@ class Session {
   std::vector<TensorRef> states_;
   std::vector<std::shared_ptr<void>> state_memory_;
   size_t state_bytes_ = 0;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<std::unique_ptr<ExecutionContext>> idle_;
 };
 

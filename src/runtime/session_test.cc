@@ -3,10 +3,28 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
+#include <cstdlib>
 
 #include "backends/cpu/cpu.h"
 #include "backends/ref/ref.h"
+
+// Calls of operator new by any thread.
+static std::atomic<int64_t> news{0};
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kCountsNews = false;
+#else
+constexpr bool kCountsNews = true;
+// Not inlined: the compiler would miss the partner of each.
+[[gnu::noinline]] void* operator new(size_t bytes) {
+  ++news;
+  if (void* p = std::malloc(bytes)) return p;
+  std::abort();
+}
+[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, size_t) noexcept { std::free(p); }
+#endif
 
 namespace ingot {
 namespace {
@@ -89,6 +107,42 @@ TEST(Session, serves_threads_that_share_it) {
       }
     });
   for (auto& t : users) t.join();
+}
+
+TEST(Session, gives_the_memory_of_a_burst_back) {
+  auto s = session("graph \"g\" {\n input %x: f32[n]\n %y: f32[n] = Tanh(%x)\n output %y\n}", 1);
+  const std::vector<float> x(8, 1.0f);
+  const TensorView in[] = {{DType::kF32, {8}, x.data()}};
+  {
+    std::vector<Session::Outputs> burst;
+    for (int i = 0; i < 20; ++i) burst.push_back(std::move(*s->run(in)));
+    EXPECT_EQ(s->idle_contexts(), 0U);
+  }
+  EXPECT_GE(s->idle_contexts(), 1U);
+  EXPECT_LE(s->idle_contexts(), 4U);
+  EXPECT_TRUE(s->run(in));
+}
+
+TEST(Session, allocates_nothing_for_shapes_seen_before) {
+  if (!kCountsNews) GTEST_SKIP() << "a sanitizer has an operator new of its own";
+  for (int threads : {1, 2}) {
+    auto s = session(
+        "graph \"g\" {\n input %t: f32[5,n]\n input %i: i32[m]\n %x: f32[m,n] = ingot.embedding(%i, %t) {scale=2.0}\n"
+        " %y: f32[m,n] = Tanh(%x)\n %z: f32[m,n] = Add(%x, %y)\n output %z\n}",
+        threads);
+    const std::vector<float> table(size_t{5} * 30000, 1.0f);
+    const std::vector<int32_t> ids = {1, 3};
+    const TensorView in[] = {{DType::kF32, {5, 30000}, table.data()}, {DType::kI32, {2}, ids.data()}};
+    for (int round = 0; round < 3; ++round) {
+      const int64_t before = news;
+      auto out = s->run(in);
+      const int64_t after = news;
+      ASSERT_TRUE(out) << out.error().message();
+      EXPECT_NEAR((*out)[0].as<float>()[3], 2 + std::tanh(2.0f), 1e-5);
+      if (round == 0) continue;  // binds the shapes
+      EXPECT_EQ(after, before) << threads << " threads";
+    }
+  }
 }
 
 }  // namespace

@@ -24,13 +24,14 @@ PROMPT = "> "
 class Terminal:
     """`ingot run` on a terminal of its own; read() gives what the screen was sent, without control sequences."""
 
-    def __init__(self, home, *arguments, term="xterm"):
+    def __init__(self, home, *arguments, term="xterm", nohup=False):
         program = bad_input.Program().path
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             environment = {**os.environ, "HOME": str(home), "TERM": term, "LC_ALL": "C"}
             environment.pop("XDG_STATE_HOME", None)
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # a test in the background has it ignored
+            signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
             os.execve(program, [str(program), "run", *map(str, arguments)], environment)
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 200, 0, 0))
         self.modes = termios.tcgetattr(self.fd)
@@ -379,8 +380,9 @@ def test_any_terminal_will_do(chat, term):
     assert "terminal type" not in t.text
 
 
-def test_a_terminal_that_goes_away_ends_the_program(chat):
-    t = chat(CHAT, *ENDLESS)
+@pytest.mark.parametrize("nohup", [False, True])
+def test_a_terminal_that_goes_away_ends_the_program(chat, nohup):
+    t = chat(CHAT, *ENDLESS, nohup=nohup)
     started(t)
     begin_answer(t)
     os.close(t.fd)

@@ -44,7 +44,7 @@ class Chat {
  public:
   Chat(llm::LoadedModel& model, llm::GenerateOptions generate, const ChatOptions& options)
       : model_(model), generator_(model), generate_(std::move(generate)), options_(options) {
-    generate_.on_text = print_answer;
+    generate_.on_text = [this](std::string_view piece) { print_answer(piece, generator_); };
     reset();
   }
 
@@ -178,7 +178,7 @@ class Chat {
 
 }  // namespace
 
-void print_answer(std::string_view text) {
+void print_answer(std::string_view text, llm::Generator& generator) {
   static const bool terminal = ::isatty(STDOUT_FILENO);
   if (!terminal) std::fwrite(text.data(), 1, text.size(), stdout);
   while (terminal && !text.empty()) {
@@ -187,7 +187,7 @@ void print_answer(std::string_view text) {
     if (end < text.size() && text[end] != '\r') std::fputc(text[end], stdout);
     text.remove_prefix(std::min(end + 1, text.size()));
   }
-  std::fflush(stdout);
+  if (std::fflush(stdout) != 0 || std::ferror(stdout)) generator.cancel();
 }
 
 Result<void> run_chat(llm::LoadedModel& model, llm::GenerateOptions generate, const ChatOptions& options) {

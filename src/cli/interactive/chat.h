@@ -9,7 +9,8 @@
 namespace ingot::cli {
 
 // Writes a piece of an answer at once. A terminal is shown control characters, not sent them: a model may say anything.
-void print_answer(std::string_view text);
+// Where nobody can read on (the terminal is gone, the disk full) the answer ends.
+void print_answer(std::string_view text, llm::Generator& generator);
 
 struct ChatOptions {
   std::string system;

@@ -58,6 +58,8 @@ class Converter {
     const int64_t slab_rows =
         std::max<int64_t>(1, static_cast<int64_t>(kSlabBytes / std::max<size_t>(1, row_bytes_to_)));
     std::vector<std::byte> slab;
+    if (from_.dtype != DType::kF32 && from_.dtype != to_)
+      floats_.assign(static_cast<size_t>(pool_.size()), std::vector<float>(static_cast<size_t>(columns_)));
     for (int64_t row = 0; row < rows_; row += slab_rows) {
       const int64_t n = std::min(slab_rows, rows_ - row);
       const std::byte* raw = source_row(row);
@@ -86,8 +88,8 @@ class Converter {
     std::atomic<int64_t> next{0};
     std::mutex mutex;
     Result<void> result;
-    pool_.run([&](int, int) {
-      std::vector<float> floats(from_.dtype == DType::kF32 ? 0 : static_cast<size_t>(columns_));
+    pool_.run([&](int thread, int) {
+      float* floats = floats_.empty() ? nullptr : floats_[static_cast<size_t>(thread)].data();
       for (int64_t begin; (begin = next.fetch_add(share)) < n;)
         for (int64_t i = begin; i < std::min(n, begin + share); ++i)
           if (auto ok = convert_row(first + i, floats, out + static_cast<size_t>(i) * row_bytes_to_); !ok) {
@@ -100,11 +102,11 @@ class Converter {
     return result;
   }
 
-  Result<void> convert_row(int64_t row, std::vector<float>& floats, std::byte* out) const {
+  Result<void> convert_row(int64_t row, float* floats, std::byte* out) const {
     const auto* x = reinterpret_cast<const float*>(source_row(row));
     if (from_.dtype != DType::kF32) {
-      decode_row(from_.dtype, source_row(row), floats.data(), columns_);
-      x = floats.data();
+      decode_row(from_.dtype, source_row(row), floats, columns_);
+      x = floats;
     }
     const float* importance = importance_ ? importance_->data() + row / rows_of_expert_ * columns_ : nullptr;
     return encode_row(to_, x, out, columns_, importance);
@@ -116,6 +118,7 @@ class Converter {
   ThreadPool& pool_;
   const int64_t columns_, rows_, rows_of_expert_;
   const size_t row_bytes_to_;
+  std::vector<std::vector<float>> floats_;  // by thread: one decoded row
 };
 
 const std::vector<float>* importance_of(const QuantizeOptions& o, std::string_view name) {

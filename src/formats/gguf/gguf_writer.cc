@@ -1,14 +1,10 @@
 #include "formats/gguf/gguf_writer.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <unordered_set>
 
+#include "base/partial_file.h"
 #include "formats/checked_shape.h"
 #include "formats/printable.h"
 
@@ -38,76 +34,6 @@ class Buffer {
 
  private:
   std::vector<std::byte> out_;
-};
-
-Code code_of_errno(int e) {
-  switch (e) {
-    case ENOENT:
-    case ENOTDIR: return Code::kNotFound;
-    case EACCES:
-    case EPERM:
-    case EROFS: return Code::kPermissionDenied;
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG: return Code::kResourceExhausted;
-    default: return Code::kUnavailable;
-  }
-}
-
-// A file that has its final name only after commit(); otherwise it is removed again.
-class PartialFile {
- public:
-  explicit PartialFile(const std::string& path)
-      : path_(path), partial_(fmt::format("{}.partial-{}", path, ::getpid())) {}
-  ~PartialFile() {
-    if (fd_ < 0) return;
-    ::close(fd_);
-    ::unlink(partial_.c_str());
-  }
-  PartialFile(const PartialFile&) = delete;
-  PartialFile& operator=(const PartialFile&) = delete;
-
-  Result<void> open() {
-    fd_ = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
-    return fd_ < 0 ? failed("create") : Result<void>();
-  }
-  Result<void> write(std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-      const ssize_t n = ::write(fd_, bytes.data(), std::min<size_t>(bytes.size(), 1u << 30));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return failed("write");
-      bytes = bytes.subspan(static_cast<size_t>(n));
-      start_writing_back(static_cast<uint64_t>(n));
-    }
-    return {};
-  }
-  Result<void> commit() {
-    if (::fsync(fd_) != 0) return failed("write");
-    if (::rename(partial_.c_str(), path_.c_str()) != 0) return failed("rename");
-    const int fd = std::exchange(fd_, -1);
-    return ::close(fd) == 0 ? Result<void>() : failed("close");
-  }
-
- private:
-  Result<void> failed(std::string_view doing) const {
-    const int e = errno;
-    const auto fix = code_of_errno(e) == Code::kResourceExhausted ? ": free some space; no partial file was left" : "";
-    return error(code_of_errno(e), "[gguf] cannot {} '{}': {}{}", doing, path_, std::strerror(e), fix);
-  }
-
-  // Lets the disk work while the next bytes are made, so that the sync at the end has little left.
-  void start_writing_back(uint64_t bytes) {
-    constexpr uint64_t kStep = uint64_t{8} << 20;
-    written_ += bytes;
-    if (written_ - started_ < kStep) return;
-    ::sync_file_range(fd_, static_cast<off64_t>(started_), static_cast<off64_t>(written_ - started_),
-                      SYNC_FILE_RANGE_WRITE);
-    started_ = written_;
-  }
-
-  std::string path_, partial_;
-  int fd_ = -1;
-  uint64_t written_ = 0, started_ = 0;
 };
 
 }  // namespace
@@ -214,7 +140,7 @@ std::vector<std::byte> GgufWriter::header(uint64_t alignment) const {
 Result<void> GgufWriter::write(const std::string& path) const {
   INGOT_TRY(check());
   const uint64_t align = INGOT_TRY(alignment());
-  PartialFile file(path);
+  PartialFile file("gguf", path);
   INGOT_TRY(file.open());
   const std::vector<std::byte> head = header(align);
   if (preamble_) {

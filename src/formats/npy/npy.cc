@@ -1,12 +1,11 @@
 #include "formats/npy/npy.h"
 
 #include <charconv>
-#include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <optional>
 
 #include "base/mapped_file.h"
+#include "base/partial_file.h"
 
 namespace ingot {
 namespace {
@@ -134,14 +133,6 @@ Result<std::string> header_of(const TensorView& t) {
 
 Result<void> write_npy(const std::string& path, const TensorView& t) {
   const std::string header = INGOT_TRY(header_of(t));
-  // A device or a pipe is written to; only a regular file may be replaced as a whole.
-  std::error_code ec;
-  const auto kind = std::filesystem::status(path, ec).type();
-  using std::filesystem::file_type;
-  const bool replace = kind == file_type::not_found || kind == file_type::regular;
-  const std::string part = replace ? path + ".part" : path;
-  std::FILE* f = std::fopen(part.c_str(), "wb");
-  if (!f) return error(Code::kPermissionDenied, "[npy] cannot write '{}': {}", path, std::strerror(errno));
   const char preamble[kPreamble] = {'\x93',
                                     'N',
                                     'U',
@@ -152,15 +143,12 @@ Result<void> write_npy(const std::string& path, const TensorView& t) {
                                     0,
                                     static_cast<char>(header.size() & 0xff),
                                     static_cast<char>(header.size() >> 8)};
-  bool ok = std::fwrite(preamble, 1, sizeof preamble, f) == sizeof preamble &&
-            std::fwrite(header.data(), 1, header.size(), f) == header.size() &&
-            (t.num_bytes() == 0 || std::fwrite(t.data, 1, t.num_bytes(), f) == t.num_bytes());
-  ok &= std::fclose(f) == 0;
-  if (ok && (!replace || std::rename(part.c_str(), path.c_str()) == 0)) return {};
-  const int why = errno;
-  if (replace) std::remove(part.c_str());
-  return error(Code::kResourceExhausted, "[npy] cannot write '{}': {}: free some space or choose another place", path,
-               std::strerror(why));
+  PartialFile file("npy", path);
+  INGOT_TRY(file.open());
+  INGOT_TRY(file.write(std::as_bytes(std::span(preamble))));
+  INGOT_TRY(file.write(std::as_bytes(std::span(header))));
+  INGOT_TRY(file.write({static_cast<const std::byte*>(t.data), t.num_bytes()}));
+  return file.commit();
 }
 
 }  // namespace ingot

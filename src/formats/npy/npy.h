@@ -16,7 +16,7 @@ Result<Tensor> read_npy(const std::string& path);
 Result<Tensor> parse_npy(std::span<const std::byte> bytes);
 
 // Written beside and renamed, so that no partial file is left. Errors: kUnimplemented for strings and packed types,
-// kPermissionDenied, kResourceExhausted (no space).
+// and those of base/partial_file.h.
 Result<void> write_npy(const std::string& path, const TensorView& tensor);
 
 }  // namespace ingot

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
@@ -30,6 +31,15 @@ TEST(Npy, reads_what_it_wrote) {
   EXPECT_EQ(back->shape(), t.shape());
   EXPECT_EQ(std::memcmp(back->as<float>(), t.as<float>(), 24), 0);
   std::filesystem::remove(path);
+}
+
+TEST(Npy, does_not_write_through_a_link_beside_the_file) {
+  std::string name = (std::filesystem::temp_directory_path() / "ingot-npy-XXXXXX").string();
+  const std::filesystem::path folder = ::mkdtemp(name.data());
+  std::filesystem::create_symlink(folder / "victim", folder / "x.npy.part");
+  ASSERT_TRUE(write_npy((folder / "x.npy").string(), Tensor::allocate(DType::kF32, Shape{2})));
+  EXPECT_FALSE(std::filesystem::exists(folder / "victim"));
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Npy, turns_fortran_order_around) {

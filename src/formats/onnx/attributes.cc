@@ -1,5 +1,7 @@
 #include "formats/onnx/attributes.h"
 
+#include <optional>
+#include <ranges>
 #include <unordered_map>
 
 namespace ingot::onnx {
@@ -7,70 +9,96 @@ namespace {
 
 using Kind = pb::AttributeDef;
 
-const std::unordered_map<std::string_view, Kind::Kind>& kinds() {
-  static const std::unordered_map<std::string_view, Kind::Kind> map = [] {
-    std::unordered_map<std::string_view, Kind::Kind> m;
-    for (std::string_view name : {"axis",
-                                  "keepdims",
-                                  "noop_with_empty_axes",
-                                  "select_last_index",
-                                  "transA",
-                                  "transB",
-                                  "group",
-                                  "ceil_mode",
-                                  "count_include_pad",
-                                  "storage_order",
-                                  "allowzero",
-                                  "start",
-                                  "end",
-                                  "batch_dims",
-                                  "blocksize",
-                                  "upper",
-                                  "to",
-                                  "dtype",
-                                  "saturate",
-                                  "exclusive",
-                                  "reverse",
-                                  "largest",
-                                  "sorted",
-                                  "k",
-                                  "fmod",
-                                  "detect_negative",
-                                  "detect_positive",
-                                  "size",
-                                  "num_groups",
-                                  "stash_type",
-                                  "num_outputs",
-                                  "antialias",
-                                  "exclude_outside",
-                                  "training_mode",
-                                  "spatial",
-                                  "is_test",
-                                  "broadcast",
-                                  "seed",
-                                  "block_size",
-                                  "output_dtype",
-                                  "value_int",
-                                  "precision",
-                                  "mask"})
-      m[name] = Kind::INT;
-    for (std::string_view name : {"alpha", "beta", "gamma", "epsilon", "momentum", "ratio", "bias", "lambd", "min",
-                                  "max", "cubic_coeff_a", "extrapolation_value", "value_float"})
-      m[name] = Kind::FLOAT;
-    for (std::string_view name :
-         {"mode", "auto_pad", "approximate", "direction", "reduction", "equation", "nearest_mode",
-          "coordinate_transformation_mode", "keep_aspect_ratio_policy", "round_mode", "value_string"})
-      m[name] = Kind::STRING;
-    for (std::string_view name :
-         {"axes", "perm", "pads", "strides", "dilations", "kernel_shape", "output_padding", "output_shape", "split",
-          "shape", "starts", "ends", "steps", "repeats", "consumed_inputs", "paddings", "value_ints"})
-      m[name] = Kind::INTS;
-    for (std::string_view name : {"scales", "value_floats"}) m[name] = Kind::FLOATS;
-    m["value_strings"] = Kind::STRINGS;
-    m["value"] = Kind::TENSOR;  // Pad's is a float
-    return m;
+// By operator, "name:type" of every attribute that one of its versions has and that we follow or that says nothing at
+// inference. i, f, s: an integer, a float, a string; I, F, S: lists of them; t: a tensor; g: a graph.
+struct Signature {
+  std::string_view operators, attributes;
+};
+constexpr Signature kSignatures[] = {
+    {"Abs Ceil Exp Floor Log Max Mean Min Neg PRelu Reciprocal Relu Sigmoid Sqrt Sum Tanh", "consumed_inputs:I"},
+    {"Add Div Mul Sub", "axis:i broadcast:i consumed_inputs:I"},
+    {"And Equal Greater Less Or Pow Xor", "axis:i broadcast:i"},
+    {"ArgMax ArgMin", "axis:i keepdims:i select_last_index:i"},
+    {"AveragePool", "auto_pad:s ceil_mode:i count_include_pad:i dilations:I kernel_shape:I pads:I strides:I"},
+    {"BatchNormalization", "consumed_inputs:I epsilon:f is_test:i momentum:f spatial:i training_mode:i"},
+    {"BitShift", "direction:s"},
+    {"Cast", "round_mode:s saturate:i to:i"},
+    {"CastLike", "round_mode:s saturate:i"},
+    {"Celu Swish ThresholdedRelu", "alpha:f"},
+    {"Clip", "consumed_inputs:I max:f min:f"},
+    {"Compress Concat Flatten Gather GatherElements Hardmax LogSoftmax OneHot Scatter Softmax", "axis:i"},
+    {"Constant", "value:t value_float:f value_floats:F value_int:i value_ints:I value_string:s value_strings:S"},
+    {"ConstantOfShape", "value:t"},
+    {"Conv ConvInteger", "auto_pad:s dilations:I group:i kernel_shape:I pads:I strides:I"},
+    {"ConvTranspose", "auto_pad:s dilations:I group:i kernel_shape:I output_padding:I output_shape:I pads:I strides:I"},
+    {"CumSum", "exclusive:i reverse:i"},
+    {"DepthToSpace SpaceToDepth", "blocksize:i mode:s"},
+    {"DequantizeLinear", "axis:i block_size:i output_dtype:i"},
+    {"Dropout", "consumed_inputs:I is_test:i ratio:f seed:i"},
+    {"Einsum", "equation:s"},
+    {"Elu LeakyRelu", "alpha:f consumed_inputs:I"},
+    {"EyeLike", "dtype:i k:i"},
+    {"GatherND", "batch_dims:i"},
+    {"Gelu", "approximate:s"},
+    {"Gemm", "alpha:f beta:f broadcast:i transA:i transB:i"},
+    {"GroupNormalization", "epsilon:f num_groups:i stash_type:i"},
+    {"HardSigmoid", "alpha:f beta:f consumed_inputs:I"},
+    {"If", "else_branch:g then_branch:g"},
+    {"InstanceNormalization", "consumed_inputs:I epsilon:f"},
+    {"IsInf", "detect_negative:i detect_positive:i"},
+    {"LRN", "alpha:f beta:f bias:f size:i"},
+    {"LayerNormalization RMSNormalization", "axis:i epsilon:f stash_type:i"},
+    {"MaxPool", "auto_pad:s ceil_mode:i dilations:I kernel_shape:I pads:I storage_order:i strides:I"},
+    {"Mod", "fmod:i"},
+    {"Pad", "mode:s paddings:I pads:I value:f"},
+    {"QuantizeLinear", "axis:i block_size:i output_dtype:i saturate:i"},
+    {"ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum "
+     "ReduceSumSquare",
+     "axes:I keepdims:i noop_with_empty_axes:i"},
+    {"Reshape", "allowzero:i consumed_inputs:I"},
+    {"Resize",
+     "antialias:i axes:I coordinate_transformation_mode:s cubic_coeff_a:f exclude_outside:i extrapolation_value:f "
+     "keep_aspect_ratio_policy:s mode:s nearest_mode:s"},
+    {"ScatterElements", "axis:i reduction:s"},
+    {"ScatterND", "reduction:s"},
+    {"Selu", "alpha:f consumed_inputs:I gamma:f"},
+    {"Shape", "end:i start:i"},
+    {"Shrink", "bias:f lambd:f"},
+    {"Slice", "axes:I ends:I starts:I"},
+    {"Split", "axis:i num_outputs:i split:I"},
+    {"Squeeze Unsqueeze", "axes:I"},
+    {"TopK", "axis:i k:i largest:i sorted:i"},
+    {"Transpose", "perm:I"},
+    {"Trilu", "upper:i"},
+    {"Upsample", "mode:s scales:F"},
+};
+
+Kind::Kind kind_of(char letter) {
+  switch (letter) {
+    case 'i': return Kind::INT;
+    case 'f': return Kind::FLOAT;
+    case 's': return Kind::STRING;
+    case 'I': return Kind::INTS;
+    case 'F': return Kind::FLOATS;
+    case 'S': return Kind::STRINGS;
+    case 't': return Kind::TENSOR;
+    default: return Kind::GRAPH;
+  }
+}
+
+std::optional<Kind::Kind> find_kind(std::string_view op, std::string_view attribute) {
+  static const std::unordered_map<std::string_view, std::string_view> by_operator = [] {
+    std::unordered_map<std::string_view, std::string_view> map;
+    for (const Signature& s : kSignatures)
+      for (const auto name : std::views::split(s.operators, ' ')) map[std::string_view(name)] = s.attributes;
+    return map;
   }();
-  return map;
+  const auto it = by_operator.find(op);
+  if (it == by_operator.end()) return std::nullopt;
+  for (const auto part : std::views::split(it->second, ' '))
+    if (const std::string_view entry(part); entry.substr(0, entry.size() - 2) == attribute)
+      return kind_of(entry.back());
+  return std::nullopt;
 }
 
 }  // namespace
@@ -78,15 +106,14 @@ const std::unordered_map<std::string_view, Kind::Kind>& kinds() {
 Result<Attributes> read_attributes(const pb::NodeDef& node, TensorReader& tensors) {
   Attributes out;
   for (const pb::AttributeDef& a : node.attribute()) {
-    if (a.type() == Kind::GRAPH) continue;
     const auto fail = [&](std::string_view what) {
       return invalid("[onnx] {} '{}': attribute '{}' {}", node.op_type(), node.name(), a.name().substr(0, 100), what);
     };
     if (!a.ref_attr_name().empty()) return fail("refers to a function's attribute outside a function");
-    const auto known = kinds().find(a.name());
-    if (known == kinds().end()) return fail("is not known");
-    const bool pad_value = a.name() == "value" && a.type() == Kind::FLOAT;
-    if (a.type() != known->second && !pad_value) return fail("has the wrong type");
+    const auto kind = find_kind(node.op_type(), a.name());
+    if (!kind) return fail("is not known");
+    if (a.type() != *kind) return fail("has the wrong type");
+    if (a.type() == Kind::GRAPH) continue;
     if (out.has(a.name())) return fail("is given twice");
     switch (a.type()) {
       case Kind::INT: out.set(a.name(), a.i()); break;

@@ -1,4 +1,5 @@
-// AttributeProto -> Attribute. Every name has one type (two for `value`), which the rest of Ingot relies on.
+// AttributeProto -> Attribute. Every operator has its own list of names with their types, which the rest of Ingot
+// relies on: what is not in the list would be dropped unseen, and is refused.
 #pragma once
 
 #include "formats/onnx/tensors.h"

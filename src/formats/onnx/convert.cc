@@ -115,7 +115,8 @@ Result<void> convert_axes_attribute(NodeDraft& d) {
 Result<void> convert_old_broadcast(NodeDraft& d) {
   d.take("consumed_inputs");
   const auto broadcast = d.take("broadcast"), axis = d.take("axis");
-  if (d.opset >= 7 || !broadcast || !axis || d.node.inputs.size() < 2) return {};
+  if (d.opset >= 7 && (broadcast || axis)) return d.fail("has broadcast or axis as attribute: gone since opset 7");
+  if (!broadcast || !axis || d.node.inputs.size() < 2) return {};
   const Type &a = d.builder.known(d.node.inputs[0]).type, &b = d.builder.known(d.node.inputs[1]).type;
   if (!a.ranked() || !b.ranked()) return d.fail("broadcast along an axis of operands of unknown rank");
   const int64_t at = std::get<int64_t>(*axis) < 0 ? std::get<int64_t>(*axis) + a.rank() : std::get<int64_t>(*axis);

@@ -14,6 +14,7 @@ Result<void> convert_pad(NodeDraft& d) {
   auto pads = d.take("pads");
   if (auto old = d.take("paddings")) pads = std::move(old);
   const auto value = d.take("value");
+  if (d.opset >= 11 && (pads || value)) return d.fail("has pads or value as attribute: operands since opset 11");
   if (d.opset >= 11) return {};
   if (!pads || !d.has_input(0)) return d.fail("needs an input and pads");
   d.set_input(1, d.int_list(ints(*pads)));
@@ -25,6 +26,8 @@ Result<void> convert_pad(NodeDraft& d) {
 // starts, ends and axes were attributes before opset 10.
 Result<void> convert_slice(NodeDraft& d) {
   const auto starts = d.take("starts"), ends = d.take("ends"), axes = d.take("axes");
+  if (d.opset >= 10 && (starts || ends || axes))
+    return d.fail("has starts, ends or axes as attribute: operands since opset 10");
   if (d.opset >= 10) return {};
   if (!starts || !ends) return d.fail("needs starts and ends");
   d.set_input(1, d.int_list(ints(*starts)));

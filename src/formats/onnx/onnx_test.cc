@@ -158,6 +158,33 @@ TEST(OnnxImport, refuses_axes_that_are_bytes) {
   EXPECT_NE(m.error().find("not i64 or i32"), std::string::npos) << m.error();
 }
 
+TEST(OnnxImport, refuses_the_attributes_of_other_operators) {
+  // Each would be dropped unseen; the last ones belong to other opsets.
+  for (const auto& [op, name, opset] : {std::tuple{"Relu", "transA", 17},
+                                        {"Relu", "axis", 17},
+                                        {"Softmax", "keepdims", 17},
+                                        {"Shape", "precision", 17},
+                                        {"QuantizeLinear", "precision", 23},
+                                        {"Dropout", "mask", 17},
+                                        {"Tile", "repeats", 17},
+                                        {"Add", "broadcast", 17}}) {
+    ModelMaker m(opset);
+    m.input("x", {"2", "3"});
+    set_int(m.node(op, {"x", "x"}, {"y"}), name, 1);
+    m.output("y");
+    EXPECT_NE(m.error().find(op), std::string::npos) << m.error();
+    EXPECT_NE(m.error().find(name), std::string::npos) << m.error();
+  }
+  for (const char* op : {"Slice", "Pad"}) {
+    ModelMaker m(17);
+    m.input("x", {"2", "3"});
+    m.ints("list", {0, 0, 1, 1});
+    set_ints(m.node(op, {"x", "list", "list"}, {"y"}), *op == 'S' ? "starts" : "pads", {0});
+    m.output("y");
+    EXPECT_NE(m.error().find("as attribute"), std::string::npos) << m.error();
+  }
+}
+
 TEST(OnnxImport, limits_the_depth_of_nested_graphs) {
   const auto nested = [](int depth) {
     ModelMaker m(16);

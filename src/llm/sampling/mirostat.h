@@ -18,7 +18,6 @@ class Mirostat {
   void truncate(Candidates& candidates, int64_t vocab_size) const;
   // p: the probability that the chosen token had.
   void learn(float p);
-  float mu() const { return mu_; }
 
  private:
   void truncate_by_zipf(Candidates& candidates, int64_t vocab_size) const;

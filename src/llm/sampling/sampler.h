@@ -61,7 +61,6 @@ class Sampler {
   std::span<const Candidate> candidates() const { return candidates_.view(); }
   const SamplerParams& params() const { return params_; }
   uint64_t seed() const { return seed_; }
-  float mirostat_mu() const { return mirostat_.mu(); }
 
  private:
   Sampler(SamplerParams params, SamplerVocab vocab);

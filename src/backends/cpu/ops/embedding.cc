@@ -11,7 +11,7 @@ int64_t work(const BoundShapes& s) { return 4 * s.outputs[0].num_elements(); }
 void run(KernelContext& c) {
   const TensorView &ids = c.in(0), &table = c.in(1);
   const int64_t vocab = table.shape[0], width = table.shape[1];
-  const float scale = c.node.attributes.get_float("scale", 1.0f);
+  const float scale = *static_cast<const float*>(c.prepared);
   const Range share = c.share(ids.num_elements());
   for (int64_t t = share.begin; t < share.end; ++t) {
     const int32_t id = ids.as<int32_t>()[t];
@@ -32,7 +32,10 @@ Support cpu_supports_embedding(const NodeView& v) {
 }
 
 Result<Kernel> cpu_prepare_embedding(const NodeView& v, ThreadPool&) {
-  return Kernel{.name = fmt::format("embedding_{}", dtype_name(v.input_type(1).dtype)), .run = run, .work = work};
+  return Kernel{.name = fmt::format("embedding_{}", dtype_name(v.input_type(1).dtype)),
+                .run = run,
+                .prepared = std::make_shared<const float>(v.node.attributes.get_float("scale", 1.0f)),
+                .work = work};
 }
 
 }  // namespace ingot

@@ -66,10 +66,6 @@ static inline Seen seen_by(const ChunkJob& j, int64_t r) {
   const int64_t begin = first - start, end = position + 1 - start;
   return {begin < 0 ? 0 : begin, end > kChunkKeys ? kChunkKeys : end};
 }
-static inline const std::byte* row_at(const ChunkJob& j, const std::byte* cache, int64_t key) {
-  const int64_t position = j.chunk * kChunkKeys + key, page = j.pages[position / j.page_tokens];
-  return cache + static_cast<size_t>(page * j.page_tokens + position % j.page_tokens) * j.row_stride;
-}
 
 struct Kernels {
   // Scales rows of q into work.q and work.q_leaf. Row r is at q + offsets of (first_row + r).
