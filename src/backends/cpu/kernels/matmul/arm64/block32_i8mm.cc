@@ -1,9 +1,9 @@
 // The types with blocks of 32 in Arm NEON with int8 matrix products; few rows take the dot products of block32.inc.
 // clang-format off: the order matters
-#include "backends/cpu/kernels/matmul/vec_neon.inc"
+#include "backends/cpu/kernels/matmul/arm64/vec_neon.inc"
 #include "backends/cpu/kernels/matmul/loops.inc"
 #include "backends/cpu/kernels/matmul/block32.inc"
-#include "backends/cpu/kernels/matmul/products.inc"
+#include "backends/cpu/kernels/matmul/arm64/products.inc"
 // clang-format on
 
 namespace ingot::mm {

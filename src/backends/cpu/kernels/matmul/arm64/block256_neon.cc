@@ -1,6 +1,6 @@
 // The K types (blocks of 256) in Arm NEON.
 // clang-format off: the order matters
-#include "backends/cpu/kernels/matmul/vec_neon.inc"
+#include "backends/cpu/kernels/matmul/arm64/vec_neon.inc"
 #include "backends/cpu/kernels/matmul/loops.inc"
 #include "backends/cpu/kernels/matmul/block256.inc"
 // clang-format on

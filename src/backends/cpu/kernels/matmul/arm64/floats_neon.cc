@@ -1,6 +1,6 @@
 // F32, F16, BF16 and decode-then-multiply in Arm NEON.
 // clang-format off: the order matters
-#include "backends/cpu/kernels/matmul/vec_neon.inc"
+#include "backends/cpu/kernels/matmul/arm64/vec_neon.inc"
 #include "backends/cpu/kernels/matmul/loops.inc"
 #include "backends/cpu/kernels/matmul/floats.inc"
 #include "backends/cpu/kernels/matmul/quantize.inc"
