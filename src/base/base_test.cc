@@ -2,6 +2,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdlib>
@@ -9,6 +10,7 @@
 #include <fstream>
 #include <new>
 #include <numeric>
+#include <span>
 
 #include "base/cpu_features.h"
 #include "base/mapped_file.h"
@@ -148,15 +150,38 @@ TEST(Partition, covers_everything_once_in_order) {
       }
 }
 
+constexpr Isa kX86Levels[] = {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16, Isa::kAmx};
+constexpr Isa kArmLevels[] = {Isa::kBaseline, Isa::kNeon, Isa::kNeonDotprod, Isa::kNeonI8mm};
+
 TEST(CpuFeatures, names_round_trip) {
-  for (Isa isa : {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16, Isa::kAmx})
-    EXPECT_EQ(isa_from_name(isa_name(isa)), isa);
+  for (Isa isa : kX86Levels) EXPECT_EQ(isa_from_name(isa_name(isa)), isa);
+  for (Isa isa : kArmLevels) EXPECT_EQ(isa_from_name(isa_name(isa)), isa);
   EXPECT_FALSE(isa_from_name("sse9"));
 }
 
-TEST(CpuFeatures, lists_the_levels_that_run_here_up_to_one) {
-  EXPECT_EQ(available_isas(Isa::kBaseline), std::vector{Isa::kBaseline});
-  EXPECT_EQ(available_isas(Isa::kAmx).back(), detected_isa());
+TEST(CpuFeatures, a_level_includes_the_lower_ones_of_its_architecture_only) {
+  for (const auto levels : {std::span<const Isa>(kX86Levels), std::span<const Isa>(kArmLevels)})
+    for (size_t i = 0; i < levels.size(); ++i)
+      for (size_t j = 0; j < levels.size(); ++j) EXPECT_EQ(isa_includes(levels[i], levels[j]), j <= i);
+  for (Isa x86 : kX86Levels)
+    for (Isa arm : kArmLevels) {
+      EXPECT_EQ(isa_includes(x86, arm), arm == Isa::kBaseline);
+      EXPECT_EQ(isa_includes(arm, x86), x86 == Isa::kBaseline);
+    }
+}
+
+TEST(CpuFeatures, lists_the_levels_that_run_here) {
+  const std::vector<Isa> levels = available_isas();
+  EXPECT_EQ(levels.front(), Isa::kBaseline);
+  EXPECT_EQ(levels.back(), detected_isa());
+  for (Isa isa : kArmLevels) EXPECT_EQ(std::ranges::count(levels, isa), isa_includes(detected_isa(), isa));
+}
+
+// A run under an emulator says what the emulated processor has.
+TEST(CpuFeatures, detects_the_level_that_the_environment_names) {
+  const char* name = std::getenv("INGOT_TEST_ISA");
+  if (!name) GTEST_SKIP() << "INGOT_TEST_ISA is not set";
+  EXPECT_EQ(isa_name(detected_isa()), name);
 }
 
 }  // namespace

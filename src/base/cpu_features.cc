@@ -7,12 +7,16 @@
 #include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
 #endif
 
 namespace ingot {
 namespace {
 
-constexpr std::array<std::string_view, 5> kNames = {"baseline", "avx2", "avx512", "avx512-bf16", "amx"};
+constexpr std::array<std::string_view, 8> kNames = {"baseline", "avx2", "avx512",       "avx512-bf16",
+                                                    "amx",      "neon", "neon-dotprod", "neon-i8mm"};
 
 #if defined(__x86_64__)
 // Linux hands out the AMX tile state only on request (arch_prctl ARCH_REQ_XCOMP_PERM, XTILEDATA = 18).
@@ -40,6 +44,13 @@ Isa detect() {
   if (!has_avx512_bf16()) return Isa::kAvx512;
   return has_amx() ? Isa::kAmx : Isa::kAvx512Bf16;
 }
+#elif defined(__aarch64__) && defined(__linux__)
+Isa detect() {
+  if (!(getauxval(AT_HWCAP) & HWCAP_ASIMDDP)) return Isa::kNeon;
+  return getauxval(AT_HWCAP2) & HWCAP2_I8MM ? Isa::kNeonI8mm : Isa::kNeonDotprod;
+}
+#elif defined(__aarch64__)
+Isa detect() { return Isa::kNeon; }
 #else
 Isa detect() { return Isa::kBaseline; }
 #endif
@@ -66,15 +77,25 @@ Isa current_isa() {
   return f < 0 ? detected_isa() : static_cast<Isa>(f);
 }
 
-std::vector<Isa> available_isas(Isa best) {
+std::vector<Isa> compiled_isas() {
+#if defined(__x86_64__)
+  return {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16, Isa::kAmx};
+#elif defined(__aarch64__)
+  return {Isa::kBaseline, Isa::kNeon, Isa::kNeonDotprod, Isa::kNeonI8mm};
+#else
+  return {Isa::kBaseline};
+#endif
+}
+
+std::vector<Isa> available_isas() {
   std::vector<Isa> out;
-  for (Isa isa : {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16, Isa::kAmx})
-    if (isa <= best && isa <= detected_isa()) out.push_back(isa);
+  for (Isa isa : compiled_isas())
+    if (isa_includes(detected_isa(), isa)) out.push_back(isa);
   return out;
 }
 
 bool set_isa(Isa isa) {
-  if (isa > detected_isa()) return false;
+  if (!isa_includes(detected_isa(), isa)) return false;
   forced.store(static_cast<int>(isa), std::memory_order_relaxed);
   return true;
 }

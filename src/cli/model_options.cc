@@ -1,5 +1,7 @@
 #include "cli/model_options.h"
 
+#include <fmt/ranges.h>
+
 #include <cstdlib>
 #include <filesystem>
 
@@ -21,6 +23,12 @@ constexpr std::string_view kThreadsVariable = "INGOT_THREADS";
 std::vector<std::string> kv_type_names() {
   std::vector<std::string> names;
   for (DType t : kKvTypes) names.emplace_back(dtype_name(t));
+  return names;
+}
+
+std::vector<std::string> isa_names() {
+  std::vector<std::string> names;
+  for (Isa isa : compiled_isas()) names.emplace_back(isa_name(isa));
   return names;
 }
 
@@ -90,8 +98,8 @@ void add_runner_options(CLI::App& command, ModelOptions& o) {
   command.add_option("--kv-type", o.kv_type, "Element type of the KV cache: f32, f16, bf16, q8_0, q4_0")
       ->capture_default_str()
       ->check(one_of(kv_type_names()));
-  command.add_option("--force-isa", o.isa, "Use kernels of: baseline, avx2, avx512, avx512-bf16, amx")
-      ->check(one_of({"baseline", "avx2", "avx512", "avx512-bf16", "amx"}));
+  command.add_option("--force-isa", o.isa, fmt::format("Use kernels of: {}", fmt::join(isa_names(), ", ")))
+      ->check(one_of(isa_names()));
   command.add_flag("--ref", o.reference, "Run on the reference kernels (slow; to check the fast ones)");
 }
 

@@ -13,7 +13,7 @@ namespace {
 
 const DenseKernels& kernels() {
 #if defined(__x86_64__)
-  static const DenseKernels& best = current_isa() >= Isa::kAvx2 ? kDenseAvx2 : kDenseBaseline;
+  static const DenseKernels& best = isa_includes(current_isa(), Isa::kAvx2) ? kDenseAvx2 : kDenseBaseline;
   return best;
 #else
   return kDenseBaseline;

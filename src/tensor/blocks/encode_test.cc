@@ -87,8 +87,8 @@ TEST(EncodeBlocks, searching_types_leave_no_more_error_than_ggml) {
 #if defined(__x86_64__)
 TEST(EncodeBlocks, every_instruction_set_finds_the_same_codes) {
   std::vector<blocks::KSearch> levels = {blocks::k_search_baseline()};
-  if (detected_isa() >= Isa::kAvx2) levels.push_back(blocks::k_search_avx2());
-  if (detected_isa() >= Isa::kAvx512) levels.push_back(blocks::k_search_avx512());
+  if (isa_includes(detected_isa(), Isa::kAvx2)) levels.push_back(blocks::k_search_avx2());
+  if (isa_includes(detected_isa(), Isa::kAvx512)) levels.push_back(blocks::k_search_avx512());
   std::mt19937 random(9);
   std::normal_distribution<float> normal;
   for (int block = 0; block < 50; ++block) {

@@ -12,8 +12,8 @@ namespace {
 const KSearch& k_search() {
   static const KSearch best = [] {
 #if defined(__x86_64__)
-    if (detected_isa() >= Isa::kAvx512) return k_search_avx512();
-    if (detected_isa() >= Isa::kAvx2) return k_search_avx2();
+    if (isa_includes(detected_isa(), Isa::kAvx512)) return k_search_avx512();
+    if (isa_includes(detected_isa(), Isa::kAvx2)) return k_search_avx2();
 #endif
     return k_search_baseline();
   }();

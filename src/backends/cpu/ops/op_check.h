@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "backends/cpu/cpu.h"
+#include "backends/cpu/kernels/simd/float_isa.h"
 #include "backends/evaluate.h"
 #include "backends/ref/ref.h"
 #include "base/cpu_features.h"
@@ -104,7 +105,7 @@ inline void expect_like_ref(const OpCase& k, const std::string& what, double tol
   const auto want = evaluate_node(ref_backend(), node, k.inputs);
   ASSERT_TRUE(want.has_value()) << what << ": " << want.error().message();
   const Isa before = current_isa();
-  for (Isa isa : available_isas(Isa::kAvx512)) {
+  for (Isa isa : available_float_isas()) {
     set_isa(isa);
     std::vector<Tensor> first;
     for (int threads : {1, 2, 3}) {

@@ -19,19 +19,11 @@ namespace {
 
 constexpr float kLog2E = 1.44269504088896341f;
 
-struct IsaKernels {
-  Isa isa;
-  Kernels (*kernels)();
-};
-constexpr IsaKernels kIsas[] = {
-#define ATTENTION_KERNELS(isa, suffix) {Isa::isa, kernels_##suffix},
-#include "backends/cpu/kernels/attention/kernels.def"
-#undef ATTENTION_KERNELS
-};
-
 Kernels find_kernels(Isa isa) {
-  for (const IsaKernels& k : kIsas)
-    if (k.isa <= isa) return k.kernels();
+#define FLOAT_ISA(level, suffix) \
+  if (isa_includes(isa, Isa::level)) return kernels_##suffix();
+#include "backends/cpu/kernels/simd/float_isas.def"
+#undef FLOAT_ISA
   return kernels_baseline();
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "backends/cpu/cpu.h"
+#include "backends/cpu/kernels/simd/float_isa.h"
 #include "backends/ref/ref.h"
 #include "tensor/block_formats.h"
 
@@ -241,8 +242,7 @@ TEST_P(Attention, gives_the_same_bits_in_chunks_on_any_threads_and_in_any_batch)
 }
 
 INSTANTIATE_TEST_SUITE_P(, Attention,
-                         testing::Combine(testing::ValuesIn(available_isas(Isa::kAvx512)),
-                                          testing::ValuesIn(all_cases())),
+                         testing::Combine(testing::ValuesIn(available_float_isas()), testing::ValuesIn(all_cases())),
                          [](const auto& p) {
                            std::string isa(isa_name(std::get<0>(p.param)));
                            return isa + "_" + std::get<1>(p.param).name;

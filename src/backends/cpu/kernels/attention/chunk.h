@@ -79,9 +79,9 @@ struct Kernels {
   void (*encode)(DType type, const float* x, std::byte* out, int64_t d);
 };
 
-// ATTENTION_KERNELS(needed ISA, suffix), best first: one line declares, dispatches, tests and benchmarks.
-#define ATTENTION_KERNELS(isa, suffix) Kernels kernels_##suffix();
-#include "backends/cpu/kernels/attention/kernels.def"
-#undef ATTENTION_KERNELS
+#define FLOAT_ISA(level, suffix) Kernels kernels_##suffix();
+#include "backends/cpu/kernels/simd/float_isas.def"
+#undef FLOAT_ISA
+Kernels kernels_baseline();
 
 }  // namespace ingot::attention

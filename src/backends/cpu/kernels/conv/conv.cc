@@ -9,8 +9,9 @@
 
 namespace ingot {
 
-const ConvKernels& conv_kernels_avx512();
-const ConvKernels& conv_kernels_avx2();
+#define FLOAT_ISA(level, suffix) const ConvKernels& conv_kernels_##suffix();
+#include "backends/cpu/kernels/simd/float_isas.def"
+#undef FLOAT_ISA
 const ConvKernels& conv_kernels_baseline();
 
 namespace {
@@ -104,8 +105,11 @@ BandPlan::BandPlan(const ConvShape& s) {
 }
 
 const ConvKernels& conv_kernels(Isa isa) {
-  if (isa >= Isa::kAvx512) return conv_kernels_avx512();
-  return isa >= Isa::kAvx2 ? conv_kernels_avx2() : conv_kernels_baseline();
+#define FLOAT_ISA(level, suffix) \
+  if (isa_includes(isa, Isa::level)) return conv_kernels_##suffix();
+#include "backends/cpu/kernels/simd/float_isas.def"
+#undef FLOAT_ISA
+  return conv_kernels_baseline();
 }
 
 size_t conv_packed_floats(const ConvShape& s) { return static_cast<size_t>(s.maps * s.group_channels() * s.taps()); }

@@ -8,8 +8,9 @@
 
 namespace ingot {
 
-const GemmKernels& gemm_kernels_avx512();
-const GemmKernels& gemm_kernels_avx2();
+#define FLOAT_ISA(level, suffix) const GemmKernels& gemm_kernels_##suffix();
+#include "backends/cpu/kernels/simd/float_isas.def"
+#undef FLOAT_ISA
 const GemmKernels& gemm_kernels_baseline();
 
 namespace {
@@ -174,8 +175,11 @@ int PanelSplit::rows_of(int64_t panel) const {
 }
 
 const GemmKernels& gemm_kernels(Isa isa) {
-  if (isa >= Isa::kAvx512) return gemm_kernels_avx512();
-  return isa >= Isa::kAvx2 ? gemm_kernels_avx2() : gemm_kernels_baseline();
+#define FLOAT_ISA(level, suffix) \
+  if (isa_includes(isa, Isa::level)) return gemm_kernels_##suffix();
+#include "backends/cpu/kernels/simd/float_isas.def"
+#undef FLOAT_ISA
+  return gemm_kernels_baseline();
 }
 
 size_t gemm_packed_a_floats(int64_t m, int64_t k) { return static_cast<size_t>(m * k); }

@@ -8,6 +8,7 @@
 #include <random>
 #include <vector>
 
+#include "backends/cpu/kernels/simd/float_isa.h"
 #include "base/thread_pool.h"
 
 namespace ingot {
@@ -103,7 +104,7 @@ std::vector<Case> cases() {
 }
 
 TEST(Gemm, equals_the_sum_of_products_in_every_form_of_operands) {
-  for (Isa isa : available_isas(Isa::kAvx512))
+  for (Isa isa : available_float_isas())
     for (const Case& c : cases()) {
       const Operands o(c);
       const std::vector<float> got = o.run(isa, 2);
@@ -118,7 +119,7 @@ TEST(Gemm, equals_the_sum_of_products_in_every_form_of_operands) {
 }
 
 TEST(Gemm, adds_biases_and_residual_and_clamps) {
-  for (Isa isa : available_isas(Isa::kAvx512)) {
+  for (Isa isa : available_float_isas()) {
     const Case c{17, 37, 300, {false, false}, {false, true}};
     const Operands o(c);
     Gemm g;
@@ -140,7 +141,7 @@ TEST(Gemm, adds_biases_and_residual_and_clamps) {
 }
 
 TEST(Gemm, gives_the_same_bits_for_any_number_of_threads_and_any_packing) {
-  for (Isa isa : available_isas(Isa::kAvx512)) {
+  for (Isa isa : available_float_isas()) {
     const Operands plain({70, 131, 600, {false, false}, {false, false}});
     const std::vector<float> want = plain.run(isa, 1);
     for (int threads : {1, 2, 3})
@@ -154,7 +155,7 @@ TEST(Gemm, gives_the_same_bits_for_any_number_of_threads_and_any_packing) {
 }
 
 TEST(Gemm, gives_a_row_the_same_bits_alone_and_among_others) {
-  for (Isa isa : available_isas(Isa::kAvx512))
+  for (Isa isa : available_float_isas())
     for (int form = 0; form < 4; ++form) {
       const Operands o({64, 77, 520, {false, (form & 1) != 0}, {false, (form & 2) != 0}});
       const std::vector<float> all = o.run(isa, 2);
@@ -167,7 +168,7 @@ TEST(Gemm, gives_a_row_the_same_bits_alone_and_among_others) {
 }
 
 TEST(Gemm, passes_nan_through_relu) {
-  for (Isa isa : available_isas(Isa::kAvx512)) {
+  for (Isa isa : available_float_isas()) {
     Operands o({3, 40, 8, {false, false}, {false, false}});
     o.a[0] = NAN;
     Gemm g;

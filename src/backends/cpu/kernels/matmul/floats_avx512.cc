@@ -10,6 +10,7 @@ namespace ingot::mm {
 void f32_avx512(const Job& job) { run_float<SourceF32>(job); }
 void f16_avx512(const Job& job) { run_float<SourceF16>(job); }
 void bf16_avx512(const Job& job) { run_float<SourceBF16>(job); }
-void decode_avx512(const Job& job) { run_with_panels<Decoded>(job); }
-Quantizers quantizers_avx512() { return {round_to_bf16, quantize_block32, quantize_block256}; }
+FloatKernels float_kernels_avx512() {
+  return {run_with_panels<Decoded>, round_to_bf16, quantize_block32, quantize_block256};
+}
 }  // namespace ingot::mm

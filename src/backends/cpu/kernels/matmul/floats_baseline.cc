@@ -10,6 +10,7 @@ namespace ingot::mm {
 void f32_baseline(const Job& job) { run_float<SourceF32>(job); }
 void f16_baseline(const Job& job) { run_float<SourceF16>(job); }
 void bf16_baseline(const Job& job) { run_float<SourceBF16>(job); }
-void decode_baseline(const Job& job) { run_with_panels<Decoded>(job); }
-Quantizers quantizers_baseline() { return {round_to_bf16, quantize_block32, quantize_block256}; }
+FloatKernels float_kernels_baseline() {
+  return {run_with_panels<Decoded>, round_to_bf16, quantize_block32, quantize_block256};
+}
 }  // namespace ingot::mm

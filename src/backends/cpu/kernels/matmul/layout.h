@@ -136,22 +136,19 @@ struct Job {
 using RunFn = void (*)(const Job&);
 using QuantizeFn = void (*)(const float* x, int64_t k, uint8_t* out);  // one row
 
-struct Quantizers {
-  QuantizeFn bf16, block32, block256;
-};
-
 // Every kernel of kernels.def: void q4_0_avx512(const Job&); ...
 #define MATMUL_KERNEL(dtype, name, act, isa, suffix) void name##_##suffix(const Job& job);
 #include "backends/cpu/kernels/matmul/kernels.def"
 #undef MATMUL_KERNEL
 
-// The types without a kernel: tiles are 16 rows as in the file, decoded to float32 piece by piece.
-void decode_baseline(const Job& job);
-void decode_avx2(const Job& job);
-void decode_avx512(const Job& job);
-
-Quantizers quantizers_baseline();
-Quantizers quantizers_avx2();
-Quantizers quantizers_avx512();
+// What each float instruction set has besides.
+struct FloatKernels {
+  RunFn decode;  // for types without a kernel: tiles are 16 rows as in the file, decoded to float32 piece by piece
+  QuantizeFn to_bf16, to_block32, to_block256;
+};
+#define FLOAT_ISA(level, suffix) FloatKernels float_kernels_##suffix();
+#include "backends/cpu/kernels/simd/float_isas.def"
+#undef FLOAT_ISA
+FloatKernels float_kernels_baseline();
 
 }  // namespace ingot::mm

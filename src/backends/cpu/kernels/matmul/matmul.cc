@@ -23,19 +23,19 @@ constexpr Kernel kKernels[] = {
 #undef MATMUL_KERNEL
 };
 
+mm::FloatKernels find_float_kernels(Isa isa) {
+#define FLOAT_ISA(level, suffix) \
+  if (isa_includes(isa, Isa::level)) return mm::float_kernels_##suffix();
+#include "backends/cpu/kernels/simd/float_isas.def"
+#undef FLOAT_ISA
+  return mm::float_kernels_baseline();
+}
+
 // The first, so the best, kernel that this ISA runs; a decoding one if there is none.
 Kernel find_kernel(DType type, Isa isa) {
   for (const Kernel& k : kKernels)
-    if (k.type == type && k.isa <= isa) return k;
-  const mm::RunFn run = isa >= Isa::kAvx512 ? mm::decode_avx512
-                        : isa >= Isa::kAvx2 ? mm::decode_avx2
-                                            : mm::decode_baseline;
-  return {type, ActFormat::kF32, isa, run};
-}
-
-mm::Quantizers find_quantizers(Isa isa) {
-  if (isa >= Isa::kAvx512) return mm::quantizers_avx512();
-  return isa >= Isa::kAvx2 ? mm::quantizers_avx2() : mm::quantizers_baseline();
+    if (k.type == type && isa_includes(isa, k.isa)) return k;
+  return {type, ActFormat::kF32, isa, find_float_kernels(isa).decode};
 }
 
 void copy_row(const float* x, int64_t k, uint8_t* out) { std::memcpy(out, x, static_cast<size_t>(k) * 4); }
@@ -63,7 +63,7 @@ bool matmul_supports(DType type, int64_t k) {
 }
 
 bool matmul_is_native(DType type, Isa isa) {
-  return std::ranges::any_of(kKernels, [&](const Kernel& k) { return k.type == type && k.isa <= isa; });
+  return std::ranges::any_of(kKernels, [&](const Kernel& k) { return k.type == type && isa_includes(isa, k.isa); });
 }
 
 size_t packed_bytes(DType type, int64_t n, int64_t k, Isa) {
@@ -86,11 +86,11 @@ size_t quantized_row_bytes(ActFormat format, int64_t k) {
 
 void quantize_rows(ActFormat format, const float* x, int64_t ldx, int64_t rows, int64_t k, void* out, int thread,
                    int num_threads) {
-  const mm::Quantizers quantizers = find_quantizers(current_isa());
+  const mm::FloatKernels kernels = find_float_kernels(current_isa());
   const mm::QuantizeFn row = format == ActFormat::kF32         ? copy_row
-                             : format == ActFormat::kBf16      ? quantizers.bf16
-                             : format == ActFormat::kQ8Block32 ? quantizers.block32
-                                                               : quantizers.block256;
+                             : format == ActFormat::kBf16      ? kernels.to_bf16
+                             : format == ActFormat::kQ8Block32 ? kernels.to_block32
+                                                               : kernels.to_block256;
   const size_t bytes = quantized_row_bytes(format, k);
   const Range range = partition(rows, thread, num_threads);
   for (int64_t r = range.begin; r < range.end; ++r) row(x + r * ldx, k, static_cast<uint8_t*>(out) + r * bytes);

@@ -189,7 +189,7 @@ void check_bitwise(const Case& c, Isa isa, float x_scale = 1) {
 }
 
 TEST(Matmul, agrees_with_decoded_weights_on_every_isa) {
-  for (Isa isa : available_isas(Isa::kAmx))
+  for (Isa isa : available_isas())
     for (DType type : all_types()) {
       const int64_t block = dtype_info(type).block_elements;
       check_against_reference({type, 37, block == 1 ? 33 : block}, isa);
@@ -199,7 +199,7 @@ TEST(Matmul, agrees_with_decoded_weights_on_every_isa) {
 }
 
 TEST(Matmul, gives_the_same_bits_alone_and_in_any_batch_or_partition) {
-  for (Isa isa : available_isas(Isa::kAmx))
+  for (Isa isa : available_isas())
     for (DType type : all_types()) {
       const int64_t block = dtype_info(type).block_elements;
       check_bitwise({type, 70, block == 1 ? 33 : block}, isa);
@@ -207,16 +207,31 @@ TEST(Matmul, gives_the_same_bits_alone_and_in_any_batch_or_partition) {
     }
 }
 
+TEST(Matmul, gives_the_same_bits_on_every_level_of_neon) {
+  if (!isa_includes(detected_isa(), Isa::kNeonDotprod)) GTEST_SKIP() << "this machine has no two of them";
+  for (DType type : all_types()) {
+    const Case c{type, 50, 1024};
+    const std::vector<uint8_t> src = random_weights(type, c.n, c.k, 11);
+    const std::vector<float> x = random_floats(kRows * c.k, 12);
+    const std::vector<float> neon = Operands(c, Isa::kNeon, src, x).run(0, kRows, nullptr, 1);
+    for (Isa isa : {Isa::kNeonDotprod, Isa::kNeonI8mm}) {
+      if (!isa_includes(detected_isa(), isa)) continue;
+      const std::vector<float> other = Operands(c, isa, src, x).run(0, kRows, nullptr, 1);
+      EXPECT_EQ(0, std::memcmp(neon.data(), other.data(), neon.size() * 4)) << dtype_name(type) << " " << isa_name(isa);
+    }
+  }
+}
+
 TEST(Matmul, treats_subnormal_numbers_alike_in_any_batch) {
-  for (Isa isa : available_isas(Isa::kAmx))
+  for (Isa isa : available_isas())
     for (float scale : {0x1p-120f, 0x1p-127f, 0x1p-132f}) check_bitwise({DType::kBF16, 39, 65}, isa, scale);
 }
 
 TEST(Matmul, has_kernels_of_its_own_for_the_common_types) {
   for (DType type : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ4_0, DType::kQ5_0, DType::kQ8_0, DType::kQ4_K,
                      DType::kQ5_K, DType::kQ6_K, DType::kMXFP4, DType::kIQ2_XS, DType::kIQ4_XS, DType::kTQ2_0})
-    EXPECT_TRUE(matmul_is_native(type, Isa::kAvx2)) << dtype_name(type);
-  EXPECT_FALSE(matmul_is_native(DType::kNVFP4, Isa::kAvx512));
+    for (Isa isa : available_isas()) EXPECT_TRUE(matmul_is_native(type, isa)) << dtype_name(type) << isa_name(isa);
+  EXPECT_FALSE(matmul_is_native(DType::kNVFP4, detected_isa()));
   EXPECT_TRUE(matmul_supports(DType::kIQ2_XS, 512));
   EXPECT_FALSE(matmul_supports(DType::kIQ2_XS, 500));
   EXPECT_FALSE(matmul_supports(DType::kI32, 512));
@@ -227,7 +242,7 @@ TEST(Matmul, packs_into_hardly_more_than_the_source) {
   for (DType type : all_types()) {
     const bool codes = type >= DType::kIQ1_S && type <= DType::kTQ2_0 && type != DType::kIQ4_NL;
     const size_t limit = codes ? kElements * 37 / 64 : 107 * 160 * dtype_bytes(type, 1024) / 100;
-    EXPECT_LE(packed_bytes(type, 160, 1024, Isa::kAvx512), limit) << dtype_name(type);
+    EXPECT_LE(packed_bytes(type, 160, 1024, detected_isa()), limit) << dtype_name(type);
   }
 }
 
@@ -238,7 +253,7 @@ TEST(MatmulActivations, are_quantized_as_the_plain_rules_say_and_alike_on_every_
   std::fill_n(x.begin() + 256, 256, 0.0f);
   x[600] = -5, x[700] = 5;  // both signs reach the maximum: the first counts
   x[1024] = 5, x[1025] = -5;
-  for (Isa isa : available_isas(Isa::kAmx)) {
+  for (Isa isa : available_isas()) {
     const ForceIsa force(isa);
     const mm::Act32 small(kK);
     const mm::Act256 big(kK);
@@ -289,7 +304,7 @@ TEST(MatmulActivations, are_quantized_as_the_plain_rules_say_and_alike_on_every_
 
 TEST(MatmulActivations, that_are_not_finite_show_in_the_result) {
   const Case c{DType::kQ8_0, 16, 256};
-  for (Isa isa : available_isas(Isa::kAmx)) {
+  for (Isa isa : available_isas()) {
     std::vector<float> x = random_floats(kRows * c.k, 9);
     x[5] = std::numeric_limits<float>::quiet_NaN();
     x[c.k + 5] = std::numeric_limits<float>::infinity();

@@ -3,13 +3,17 @@
 
 namespace ingot {
 
-const PointwiseKernels& pointwise_avx512();
-const PointwiseKernels& pointwise_avx2();
+#define FLOAT_ISA(level, suffix) const PointwiseKernels& pointwise_##suffix();
+#include "backends/cpu/kernels/simd/float_isas.def"
+#undef FLOAT_ISA
 const PointwiseKernels& pointwise_baseline();
 
 const PointwiseKernels& pointwise(Isa isa) {
-  if (isa >= Isa::kAvx512) return pointwise_avx512();
-  return isa >= Isa::kAvx2 ? pointwise_avx2() : pointwise_baseline();
+#define FLOAT_ISA(level, suffix) \
+  if (isa_includes(isa, Isa::level)) return pointwise_##suffix();
+#include "backends/cpu/kernels/simd/float_isas.def"
+#undef FLOAT_ISA
+  return pointwise_baseline();
 }
 
 }  // namespace ingot

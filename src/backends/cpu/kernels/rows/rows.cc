@@ -3,18 +3,19 @@
 
 namespace ingot::rows {
 
-#define ROWS_KERNELS(isa, suffix) Kernels kernels_##suffix();
-#include "backends/cpu/kernels/rows/kernels.def"
-#undef ROWS_KERNELS
+#define FLOAT_ISA(level, suffix) Kernels kernels_##suffix();
+#include "backends/cpu/kernels/simd/float_isas.def"
+#undef FLOAT_ISA
+Kernels kernels_baseline();
 
 const Kernels& kernels_for(Isa isa) {
-#define ROWS_KERNELS(needed, suffix)                   \
-  if (isa >= Isa::needed) {                            \
+#define FLOAT_ISA(level, suffix)                       \
+  if (isa_includes(isa, Isa::level)) {                 \
     static const Kernels kernels = kernels_##suffix(); \
     return kernels;                                    \
   }
-#include "backends/cpu/kernels/rows/kernels.def"
-#undef ROWS_KERNELS
+#include "backends/cpu/kernels/simd/float_isas.def"
+#undef FLOAT_ISA
   static const Kernels kernels = kernels_baseline();
   return kernels;
 }

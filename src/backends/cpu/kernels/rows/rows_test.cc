@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "backends/cpu/cpu.h"
+#include "backends/cpu/kernels/simd/float_isa.h"
 #include "backends/ref/ref.h"
 
 namespace ingot {
@@ -48,7 +49,7 @@ TEST(Rows, activations_are_within_three_ten_millionths_of_the_input) {
          return u < -700 ? 0 : v / (1 + std::exp(-u));
        }},
       {ActivationKind::kRelu, [](double v) { return v > 0 ? v : 0; }}};
-  for (Isa isa : available_isas(Isa::kAvx512))
+  for (Isa isa : available_float_isas())
     for (const auto& [kind, exact] : functions) {
       rows::kernels_for(isa).activation(kind, x.data(), y.data(), static_cast<int64_t>(x.size()));
       for (size_t i = 0; i < x.size(); ++i)
@@ -60,7 +61,7 @@ TEST(Rows, activations_are_within_three_ten_millionths_of_the_input) {
 TEST(Rows, softcap_is_within_four_units_in_the_last_place_of_normal_numbers) {
   const std::vector<float> x = test_numbers(1e4f);
   std::vector<float> y(x.size());
-  for (Isa isa : available_isas(Isa::kAvx512))
+  for (Isa isa : available_float_isas())
     for (float cap : {1.0f, 30.0f, 50.0f}) {
       rows::kernels_for(isa).softcap(x.data(), cap, y.data(), static_cast<int64_t>(x.size()));
       for (size_t i = 0; i < x.size(); ++i) {
@@ -73,7 +74,7 @@ TEST(Rows, softcap_is_within_four_units_in_the_last_place_of_normal_numbers) {
 TEST(Rows, rope_angles_are_exact_to_float_up_to_a_million_tokens) {
   const std::vector<float> frequencies = {1.0f, 0.77f, 0.1f, 0.0133f, 1e-3f, 1.7e-5f, 2.0f};
   std::vector<float> y(14);
-  for (Isa isa : available_isas(Isa::kAvx512))
+  for (Isa isa : available_float_isas())
     for (int position = 0; position < 1000000; position += position < 3000 ? 1 : 997) {
       rows::kernels_for(isa).rope_table(static_cast<float>(position), frequencies.data(), 7, 1.5f, y.data());
       for (size_t i = 0; i < 7; ++i) {
@@ -86,7 +87,7 @@ TEST(Rows, rope_angles_are_exact_to_float_up_to_a_million_tokens) {
 
 TEST(Rows, what_is_not_a_number_stays_so_and_infinities_saturate) {
   const float nan = std::nanf(""), inf = HUGE_VALF;
-  for (Isa isa : available_isas(Isa::kAvx512)) {
+  for (Isa isa : available_float_isas()) {
     const rows::Kernels& k = rows::kernels_for(isa);
     for (ActivationKind kind : {ActivationKind::kSilu, ActivationKind::kGelu, ActivationKind::kGeluTanh}) {
       const float x[] = {nan, inf, 1};
@@ -233,7 +234,7 @@ std::vector<OpCase> op_cases() {
 
 // Tolerance: 1e-6 of the largest magnitude of the result (a norm's sum of 2049 squares in float32 included).
 TEST(Rows, ops_agree_with_the_reference_and_do_not_depend_on_partition_or_place) {
-  for (Isa isa : available_isas(Isa::kAvx512)) {
+  for (Isa isa : available_float_isas()) {
     set_isa(isa);
     for (const OpCase& c : op_cases()) {
       SCOPED_TRACE(c.name + " " + std::string(isa_name(isa)));

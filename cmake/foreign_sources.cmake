@@ -1,0 +1,20 @@
+# What INGOT_BACKENDS_ONLY needs of others, from the sources that Debian's packages carry, so that no library built for
+# the target machine is needed: fmt and spdlog as headers, GoogleTest compiled here.
+set(foreign ${CMAKE_BINARY_DIR}/foreign)
+file(MAKE_DIRECTORY ${foreign})
+foreach(name fmt spdlog)  # not all of /usr/include: the rest of it is the build machine's
+  if(NOT EXISTS /usr/include/${name})
+    message(FATAL_ERROR "/usr/include/${name} is missing: run tools/deps --test")
+  endif()
+  file(CREATE_LINK /usr/include/${name} ${foreign}/${name} SYMBOLIC)
+  add_library(${name}_headers INTERFACE)
+  add_library(${name}::${name} ALIAS ${name}_headers)
+  target_include_directories(${name}_headers SYSTEM INTERFACE ${foreign})
+endforeach()
+target_compile_definitions(fmt_headers INTERFACE FMT_HEADER_ONLY)
+target_compile_definitions(spdlog_headers INTERFACE SPDLOG_FMT_EXTERNAL)
+if(INGOT_TESTS)
+  set(BUILD_GMOCK OFF)
+  set(INSTALL_GTEST OFF)
+  add_subdirectory(/usr/src/googletest ${CMAKE_BINARY_DIR}/googletest EXCLUDE_FROM_ALL)
+endif()
