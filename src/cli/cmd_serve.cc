@@ -1,6 +1,9 @@
 // `ingot serve [MODEL …]`: the OpenAI and KServe interfaces over language and tensor models, in one process.
+#include <algorithm>
 #include <boost/json.hpp>
+#include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <memory>
 
 #include "backends/cpu/cpu.h"
@@ -8,7 +11,9 @@
 #include "base/mapped_file.h"
 #include "cli/command.h"
 #include "cli/model_options.h"
+#include "cli/option_checks.h"
 #include "formats/onnx/onnx_import.h"
+#include "formats/printable.h"
 #include "llm/engine/engine.h"
 #include "server/app.h"
 #include "text/chat/chat_template.h"
@@ -16,12 +21,11 @@
 namespace ingot::cli {
 namespace {
 
-// Rows of a tensor model's batch where its graph allows batches.
-constexpr int64_t kBatchMax = 32;
-
 struct Options {
   ModelOptions model;
   std::vector<std::string> models;  // PATH or NAME=PATH
+  std::vector<std::string> batches;  // NAME=ROWS
+  std::map<std::string, int64_t> batch_max;  // the same, by name
   std::string repository, chat_template;
   int64_t kv_tokens = 0;
   llm::EngineOptions engine;
@@ -61,11 +65,11 @@ Result<serving::Servable> load_language(const Options& o, const serving::ModelSp
   return serving::Servable{.name = spec.name, .version = version.number, .language = std::move(engine)};
 }
 
-Result<serving::Servable> load_tensor(const std::shared_ptr<ThreadPool>& pool, const serving::ModelSpec& spec,
-                                      const serving::ModelVersion& version) {
+Result<serving::Servable> load_tensor(const Options& o, const std::shared_ptr<ThreadPool>& pool,
+                                      const serving::ModelSpec& spec, const serving::ModelVersion& version) {
   Graph graph = INGOT_TRY(import_onnx(version.path));
   serving::BatchOptions batch;
-  if (serving::TensorModel::looks_batchable(graph)) batch.batch_max = kBatchMax;
+  if (const auto asked = o.batch_max.find(spec.name); asked != o.batch_max.end()) batch.batch_max = asked->second;
   auto session =
       INGOT_TRY(Session::create(std::move(graph), {.pool = pool, .backends = {&cpu_backend(), &ref_backend()}}));
   return serving::Servable{.name = spec.name,
@@ -81,6 +85,22 @@ Result<serving::ModelSpec> model_argument(const std::string& text) {
   return serving::model_at(INGOT_TRY(resolve_model(named ? text.substr(equals + 1) : text)), name);
 }
 
+// --batch: each names a tensor model that is served.
+Result<void> read_batches(Options& o) {
+  for (const std::string& text : o.batches) {
+    const size_t equals = text.rfind('=');
+    const std::string name = text.substr(0, std::min(equals, text.size()));
+    std::string rows = equals == std::string::npos ? "" : text.substr(equals + 1);
+    if (integer_in(1, 1 << 20)(rows) != "")
+      return invalid("[serve] --batch '{}': give NAME=ROWS, ROWS from 1 to {}", printable(text), 1 << 20);
+    const auto model = std::ranges::find(o.app.models, name, &serving::ModelSpec::name);
+    if (model == o.app.models.end() || model->kind != serving::ModelKind::kTensor)
+      return invalid("[serve] --batch '{}': no tensor model of that name is served", printable(text));
+    o.batch_max[name] = std::strtoll(rows.c_str(), nullptr, 10);
+  }
+  return {};
+}
+
 Result<void> serve(Options& o) {
   for (const std::string& text : o.models) o.app.models.push_back(INGOT_TRY(model_argument(text)));
   if (!o.repository.empty())
@@ -88,6 +108,7 @@ Result<void> serve(Options& o) {
       o.app.models.push_back(std::move(spec));
   if (o.app.models.empty())
     return invalid("[serve] there is nothing to serve: name a model, or a folder of models with --model-repository");
+  INGOT_TRY(read_batches(o));
   o.engine.prefix_cache = !o.no_prefix_cache;
   o.app.metrics = !o.no_metrics;
   o.app.http.idle_timeout = std::chrono::seconds(o.idle_s);
@@ -101,7 +122,7 @@ Result<void> serve(Options& o) {
                                                                      const serving::ModelVersion& version) mutable {
     if (spec.kind == serving::ModelKind::kLanguage) return load_language(o, spec, version);
     if (!pool) pool = std::make_shared<ThreadPool>(threads);
-    return load_tensor(pool, spec, version);
+    return load_tensor(o, pool, spec, version);
   };
   return server::run_app(std::move(o.app));
 }
@@ -181,6 +202,10 @@ void add_serve(CLI::App& app, Action& action) {
   CLI::App* c = app.add_subcommand("serve", "Serve models over HTTP (OpenAI and KServe interfaces)");
   c->add_option("MODEL", o->models, "Models as PATH or NAME=PATH: GGUF, a Hugging Face folder, ONNX, hf:org/repo");
   c->add_option("--model-repository", o->repository, "A folder of models: all of them are served");
+  c->add_option("--batch", o->batches,
+                "NAME=ROWS: join requests to this tensor model into batches of so many rows (repeatable). Only for a "
+                "model whose rows do not depend on each other")
+      ->type_name("NAME=ROWS");
   add_runner_options(*c, o->model);
   add_network_options(*c, *o);
   add_security_options(*c, *o);

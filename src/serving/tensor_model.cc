@@ -28,12 +28,6 @@ std::string names_of(const std::vector<TensorPort>& ports) {
   return names;
 }
 
-bool named_like_a_batch(std::string symbol) {
-  for (char& c : symbol)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return symbol == "n" || symbol == "b" || symbol.find("batch") != std::string::npos;
-}
-
 // What an output that is not copied keeps alive; freed in the order of need. An output may be an input unchanged.
 struct Held {
   Held(std::vector<Tensor> i, std::shared_ptr<Session> s, Session::Outputs o)
@@ -50,24 +44,13 @@ int64_t unix_ms() {
 
 }  // namespace
 
-bool TensorModel::looks_batchable(const Graph& graph) {
-  std::optional<std::string> symbol;
-  const auto shares = [&](ValueId id) {
-    const Type& type = graph.value(id).type;
-    if (!type.ranked() || type.dims->empty() || type.dims->front().is_const()) return false;
-    const std::string name = type.dims->front().to_string();
-    if (!symbol) symbol = name;
-    return name == *symbol && type.dtype != DType::kString;
-  };
-  return std::ranges::all_of(graph.inputs(), shares) && std::ranges::all_of(graph.outputs(), shares) && symbol &&
-         named_like_a_batch(*symbol);
-}
-
 Result<std::shared_ptr<TensorModel>> TensorModel::create(std::unique_ptr<Session> session, BatchOptions options) {
   std::shared_ptr<TensorModel> model(new TensorModel(std::move(session), std::move(options)));
   const Graph& graph = model->session_->graph();
   for (const ValueId id : graph.inputs()) model->inputs_.push_back(port_of(graph.value(id)));
   for (const ValueId id : graph.outputs()) model->outputs_.push_back(port_of(graph.value(id)));
+  if (model->options_.batch_max > 0 && model->inputs_.empty())
+    return invalid("[serve] a model without inputs has nothing to batch");
   if (model->options_.batch_max > 0)
     for (const auto* ports : {&model->inputs_, &model->outputs_})
       for (const TensorPort& p : *ports)

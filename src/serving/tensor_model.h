@@ -1,7 +1,8 @@
-// A tensor model that answers: named tensors in, named tensors out, batched with others where it can be.
+// A tensor model that answers: named tensors in, named tensors out, batched with others where that is asked for.
 //
 // Requests wait in a bounded queue; one thread takes them, joins those of equal shapes along the first dimension,
-// runs the session and hands each its rows. A batch that fails is run again one by one, so one bad request fails
+// runs the session and hands each its rows. No graph says whether its rows are independent (a mean over the first
+// dimension would mix strangers' data), so nothing is joined unless BatchOptions says so. A batch that fails is run again one by one, so one bad request fails
 // alone. Feeds the KServe faces. Ownership: owns session and thread. Thread-safety: every member from any thread.
 #pragma once
 
@@ -51,7 +52,9 @@ struct TensorRequest {
 };
 
 struct BatchOptions {
-  int64_t batch_max = 0;           // rows of a batch; 0: requests run one by one, whatever their first dimension
+  // Rows of a batch; 0: requests run one by one. Only for a model whose rows do not depend on each other: its owner
+  // says so, nothing checks it.
+  int64_t batch_max = 0;
   bool refuse_larger = false;      // a request of more rows is refused; otherwise it runs alone
   std::vector<int64_t> preferred;  // sizes that are not waited beyond
   std::chrono::microseconds delay_max{0};
@@ -86,9 +89,6 @@ class TensorModel {
   ~TensorModel();  // what still waits fails with kUnavailable
   TensorModel(const TensorModel&) = delete;
   TensorModel& operator=(const TensorModel&) = delete;
-
-  // All inputs and outputs share a first dimension that is called like a batch: rows of different requests may meet.
-  static bool looks_batchable(const Graph& graph);
 
   const std::vector<TensorPort>& inputs() const { return inputs_; }
   const std::vector<TensorPort>& outputs() const { return outputs_; }

@@ -1,0 +1,71 @@
+"""What one client must not be able to do to another, or to the server: each was once possible."""
+
+import concurrent.futures as futures
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+import serving
+from serving import request_bytes
+
+MODEL = serving.ROOT / "tests/goldens/models/llama"  # tiny: what is tested here does not depend on weights
+
+
+def save_onnx(path, nodes, inputs, outputs, initializers=()):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    graph = helper.make_graph(nodes, "g", inputs, outputs, list(initializers))
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
+    return path
+
+
+def tensor(name, shape, kind=TensorProto.FLOAT):
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def infer(server, model, rows):
+    body = {"inputs": [{"name": "x", "datatype": "FP32", "shape": list(np.shape(rows)), "data": rows}]}
+    return server.post(f"/v2/models/{model}/infer", body)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    root = tmp_path_factory.mktemp("models")
+    save_onnx(root / "mean/1/model.onnx",  # its rows depend on each other, and nothing in its names says so
+              [helper.make_node("ReduceMean", ["x"], ["m"], axes=[0], keepdims=1),
+               helper.make_node("Sub", ["x", "m"], ["y"])], [tensor("x", ["N", 4])], [tensor("y", ["N", 4])])
+    save_onnx(root / "square/1/model.onnx", [helper.make_node("MatMul", ["x", "x"], ["y"])],
+              [tensor("x", ["a", "a"])], [tensor("y", ["a", "a"])])
+    return root
+
+
+@pytest.fixture(scope="module")
+def server(repository):
+    with serving.Server("--model-repository", repository) as s:
+        yield s
+        assert s.alive()
+        assert s.stop() == 0
+
+
+def test_rows_of_strangers_never_meet_unless_batching_is_asked_for(server, repository):
+    assert server.get("/v2/models/mean/config")[1]["max_batch_size"] == 0
+    with futures.ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda v: infer(server, "mean", [[float(v % 3 * 500)] * 4])[1], range(300)))
+    assert all(a["outputs"][0]["data"] == [0.0] * 4 for a in answers)
+    with serving.Server("--model-repository", repository, "--batch", "square=8") as other:
+        assert other.get("/v2/models/square/config")[1]["max_batch_size"] == 8
+
+
+@pytest.mark.parametrize("value", ["mean", "mean=0", "mean=x", "other=4", "=4"])
+def test_a_wrong_batch_option_is_told(repository, value):
+    done = subprocess.run([serving.BINARY, "serve", "--model-repository", repository, "--batch", value,
+                           "--http-port", "0", "--no-metrics"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "--batch" in done.stderr
