@@ -1,8 +1,9 @@
 #include "serving/tensor_model.h"
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
 
+#include "base/guarded.h"
 #include "formats/printable.h"
 #include "serving/tensor_rows.h"
 
@@ -200,8 +201,13 @@ void TensorModel::run() {
 }
 
 void TensorModel::execute(Batch batch) {
-  const auto done = try_execute(batch);
+  const auto attempt = [this](Batch& b) { return guarded("serve", [&] { return try_execute(b); }); };
+  // Who was told already, before something was thrown, has no on_done left.
+  const auto told = [](const Waiting& w) { return !w.request.on_done; };
+  const auto done = attempt(batch);
   if (done) return;
+  std::erase_if(batch, told);
+  if (batch.empty()) return;
   if (batch.size() == 1) {
     finish(batch.front(), std::unexpected(done.error()));
     return;
@@ -209,7 +215,8 @@ void TensorModel::execute(Batch batch) {
   for (Waiting& w : batch) {
     Batch alone;
     alone.push_back(std::move(w));
-    if (const auto again = try_execute(alone); !again) finish(alone.front(), std::unexpected(again.error()));
+    const auto again = attempt(alone);
+    if (!again && !told(alone.front())) finish(alone.front(), std::unexpected(again.error()));
   }
 }
 
@@ -273,7 +280,7 @@ void TensorModel::finish(Waiting& w, Result<TensorAnswer> answer) {
       wanted.outputs.push_back(*std::ranges::find(answer->outputs, name, &NamedTensor::name));
     answer = std::move(wanted);
   }
-  w.request.on_done(std::move(answer));
+  std::exchange(w.request.on_done, nullptr)(std::move(answer));
 }
 
 }  // namespace ingot::serving

@@ -414,6 +414,38 @@ TEST(Engine, a_mask_rules_each_choice_and_a_dead_end_fails_the_request_alone) {
   EXPECT_TRUE(engine->run(greedy({1}, 1)));
 }
 
+// Throws where the engine's thread, or one of the pool's, asks it for something.
+struct Throwing : TokenMask {
+  std::span<const uint64_t> allowed() override { throw std::bad_alloc(); }
+  void accept(int32_t) override {}
+};
+
+TEST(Engine, what_is_thrown_fails_its_request_alone) {
+  const auto engine = make_engine();
+  Recorder others[2];
+  for (Recorder& r : others) {
+    Request request = greedy(prompt_of(3, 20), 40);
+    request.on_event = r.sink();
+    ASSERT_TRUE(engine->submit(std::move(request)));
+  }
+  Request r = greedy(prompt_of(1, 8), 4);
+  r.make_mask = []() -> std::unique_ptr<TokenMask> { throw std::runtime_error("no mask today"); };
+  const auto early = engine->run(r);
+  ASSERT_FALSE(early);
+  EXPECT_EQ(early.error().code(), Code::kInternal);
+  EXPECT_NE(early.error().message().find("no mask today"), std::string::npos);
+  r.make_mask = [] { return std::make_unique<Throwing>(); };
+  r.n = 3;
+  const auto late = engine->run(r);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code(), Code::kResourceExhausted);
+  for (Recorder& o : others) {
+    o.wait();
+    EXPECT_FALSE(o.events.back().error);
+  }
+  EXPECT_TRUE(engine->run(greedy({1}, 1)));
+}
+
 TEST(Engine, threads_may_submit_cancel_and_look_at_once) {
   const auto engine = make_engine({.kv_tokens = 256}, {.batch_tokens = 64, .sequences_max = 16});
   std::vector<std::thread> threads;
