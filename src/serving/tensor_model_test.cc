@@ -117,6 +117,18 @@ TEST(TensorModel, a_request_past_its_deadline_is_not_run) {
   EXPECT_EQ(promise.get_future().get().error().code(), Code::kDeadlineExceeded);
 }
 
+TEST(TensorModel, a_request_that_nobody_waits_for_is_not_run) {
+  const auto model = doubler();
+  std::promise<Result<TensorAnswer>> promise;
+  TensorRequest request;
+  request.inputs.push_back({"x", rows(1, 0)});
+  request.cancelled = std::make_shared<std::atomic<bool>>(true);
+  request.on_done = [&](Result<TensorAnswer> answer) { promise.set_value(std::move(answer)); };
+  ASSERT_TRUE(model->submit(std::move(request)));
+  EXPECT_EQ(promise.get_future().get().error().code(), Code::kCancelled);
+  EXPECT_EQ(model->stats().executions, 0u);
+}
+
 TEST(TensorModel, what_waits_when_the_model_ends_is_told) {
   std::vector<std::future<Result<TensorAnswer>>> answers;
   {

@@ -69,3 +69,19 @@ def test_a_wrong_batch_option_is_told(repository, value):
     done = subprocess.run([serving.BINARY, "serve", "--model-repository", repository, "--batch", value,
                            "--http-port", "0", "--no-metrics"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and "--batch" in done.stderr
+
+
+def test_tensor_requests_of_clients_that_left_are_not_run(server):
+    rows = np.full((1200, 1200), 0.5, np.float32)
+    head = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": rows.shape,
+                                   "parameters": {"binary_data_size": rows.nbytes}}]}).encode()
+    raw = request_bytes("/v2/models/square/infer", head + rows.tobytes(),
+                        headers=f"Inference-Header-Content-Length: {len(head)}\r\n")
+
+    def runs():
+        return server.get("/v2/models/square/stats")[1]["model_stats"][0]["execution_count"]
+    before = runs()
+    for _ in range(30):
+        server.raw(raw).close()
+    infer(server, "square", [[1.0]])  # behind all of them
+    assert runs() - before < 25

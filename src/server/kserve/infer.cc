@@ -1,4 +1,5 @@
 // POST …/infer: one inference of a tensor model.
+#include <atomic>
 #include <boost/asio/this_coro.hpp>
 #include <charconv>
 
@@ -41,8 +42,12 @@ Result<InferRequest> parse(const Input& input, const serving::TensorModel& model
 }
 
 // The model's answer, or why there is none.
-awaitable<Result<serving::TensorAnswer>> run(serving::TensorModel& model, serving::TensorRequest& request) {
+awaitable<Result<serving::TensorAnswer>> run(http::Exchange& x, serving::TensorModel& model,
+                                             serving::TensorRequest& request) {
   const auto strand = co_await http::asio::this_coro::executor;
+  const auto gone = std::make_shared<std::atomic<bool>>(false);
+  x.on_gone([gone] { gone->store(true); });
+  request.cancelled = gone;
   http::ChannelReader<Result<serving::TensorAnswer>> reader(strand);
   request.on_done = [channel = reader.channel()](Result<serving::TensorAnswer> answer) {
     channel->push(std::move(answer));
@@ -75,7 +80,7 @@ awaitable<Result<http::Response>> infer(const Face& face, http::Exchange& x) {
   }
   if (!request) co_return std::unexpected(request.error());
   input.reset();
-  const auto answer = co_await run(*model->tensor, request->tensors);
+  const auto answer = co_await run(x, *model->tensor, request->tensors);
   if (!answer) co_return std::unexpected(answer.error());
   auto response = infer_response(*request, *answer, model->name, model->version);
   if (response && !accepted.empty()) compress(*response, accepted);
