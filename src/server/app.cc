@@ -114,7 +114,7 @@ class App {
     return [this](http::Exchange& x) -> http::asio::awaitable<void> {
       http::Response response;
       response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-      response.body = metrics_.text(health_, http_->counts());
+      response.body = metrics_.text(health_, http_->counts(), log_.dropped());
       co_await x.respond(std::move(response));
     };
   }

@@ -102,7 +102,9 @@ TEST(TensorModel, what_is_thrown_fails_its_request_alone) {
   for (int i = 0; i < 6; ++i) {
     const auto answer = answers[static_cast<size_t>(i)].get();
     EXPECT_EQ(answer.has_value(), i != 2);
-    if (!answer) EXPECT_EQ(answer.error().code(), Code::kResourceExhausted);
+    if (!answer) {
+      EXPECT_EQ(answer.error().code(), Code::kResourceExhausted);
+    }
   }
 }
 

@@ -85,3 +85,16 @@ def test_tensor_requests_of_clients_that_left_are_not_run(server):
         server.raw(raw).close()
     infer(server, "square", [[1.0]])  # behind all of them
     assert runs() - before < 25
+
+
+def test_a_log_that_nobody_reads_holds_nobody_up(repository, tmp_path):
+    os.mkfifo(tmp_path / "log")
+    stalled = os.open(tmp_path / "log", os.O_RDWR)
+    try:
+        with serving.Server("--model-repository", repository, "--access-log", tmp_path / "log") as s:
+            path = "/" + "x" * 400
+            with futures.ThreadPoolExecutor(8) as pool:
+                assert set(pool.map(lambda _: s.get(path)[0], range(400))) == {404}
+            assert s.stop(timeout_s=20) == 0
+    finally:
+        os.close(stalled)
