@@ -60,18 +60,18 @@ Sampler::Sampler(SamplerParams params, SamplerVocab vocab)
 
 bool Sampler::has_step(SamplerStep step) const { return std::ranges::find(params_.order, step) != params_.order.end(); }
 
-void Sampler::remember(Token token) {
+void Sampler::remember(Token token, bool of_prompt) {
   if (!remembers_ || token < 0 || token >= vocab_.size) return;
   history_.push_back(token);
-  penalties_.accept(history_);
+  penalties_.accept(history_, of_prompt);
 }
 
 void Sampler::accept_prompt(std::span<const Token> tokens) {
-  for (Token token : tokens) remember(token);
+  for (Token token : tokens) remember(token, true);
 }
 
 void Sampler::accept(Token token) {
-  remember(token);
+  remember(token, false);
   ++step_;
   if (mirostat_.version() == 0) return;
   const std::span<const Candidate> drawn = candidates_.view();

@@ -69,7 +69,7 @@ class Sampler {
   void run_steps();
   void run_step(SamplerStep step);
   void pick_likeliest();
-  void remember(Token token);
+  void remember(Token token, bool of_prompt);
   Token draw();
   bool has_step(SamplerStep step) const;
 

@@ -58,6 +58,7 @@ struct SamplerParams {
   float repeat_penalty = 1.0f;     // 1: off
   float frequency_penalty = 0.0f;  // 0: off
   float presence_penalty = 0.0f;   // 0: off
+  bool prompt_counts = true;       // for the last two; OpenAI's interface counts the answer alone
 
   float dry_multiplier = 0.0f;  // 0: off
   float dry_base = 1.75f;

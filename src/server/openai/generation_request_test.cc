@@ -25,6 +25,7 @@ TEST(CompletionRequest, absent_fields_mean_what_openai_says) {
   EXPECT_LE(p.top_k, 0);
   EXPECT_EQ(p.min_p, 0.0f);
   EXPECT_EQ(p.repeat_penalty, 1.0f);
+  EXPECT_FALSE(p.prompt_counts);
   EXPECT_EQ(r->engine.max_tokens, 16);
   EXPECT_EQ(r->engine.n, 1);
   EXPECT_FALSE(p.seed);
