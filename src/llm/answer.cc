@@ -46,6 +46,10 @@ bool Answer::is_stop_token(int32_t id) const {
 
 // True: a stop string is complete.
 bool Answer::push_text(std::string_view text, Step& step) {
+  if (num_tokens_ <= sampler_.params().min_tokens) {  // stop strings are looked for in what follows
+    step.text += text;
+    return false;
+  }
   const auto matched = stops_.push(text);
   step.text += matched.emit;
   if (!matched.stopped) return false;

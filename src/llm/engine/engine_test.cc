@@ -414,6 +414,27 @@ TEST(Engine, a_mask_rules_each_choice_and_a_dead_end_fails_the_request_alone) {
   EXPECT_TRUE(engine->run(greedy({1}, 1)));
 }
 
+TEST(Engine, nothing_ends_an_answer_before_min_tokens) {
+  const auto engine = make_engine();
+  const auto free = engine->run(greedy(prompt_of(1, 20), 12));
+  ASSERT_TRUE(free);
+  const auto ids = ids_of(free->choices[0]);
+  Request r = greedy(prompt_of(1, 20), 12);
+  r.stop_token_ids = {ids[1]};
+  ASSERT_EQ(engine->run(r)->choices[0].tokens.size(), 1U);
+  r.sampler.min_tokens = 5;
+  const auto late = engine->run(r);
+  ASSERT_TRUE(late);
+  EXPECT_GE(late->choices[0].tokens.size(), 5U);
+  for (size_t i = 0; i < 5; ++i) EXPECT_NE(late->choices[0].tokens[i].id, ids[1]);
+  r.stop_token_ids.clear();
+  r.stop = {free->choices[0].text.substr(0, 1)};
+  r.sampler.min_tokens = 0;
+  ASSERT_EQ(engine->run(r)->choices[0].finish, FinishReason::kStopString);
+  r.sampler.min_tokens = 5;
+  EXPECT_GE(engine->run(r)->choices[0].tokens.size(), 6U);
+}
+
 // Throws where the engine's thread, or one of the pool's, asks it for something.
 struct Throwing : TokenMask {
   std::span<const uint64_t> allowed() override { throw std::bad_alloc(); }

@@ -68,7 +68,7 @@ struct SamplerParams {
 
   std::vector<std::pair<Token, float>> logit_bias;  // -infinity bars a token
   bool ignore_eos = false;                          // end-of-generation tokens are never chosen
-  int32_t min_tokens = 0;                           // nor before so many tokens were generated
+  int32_t min_tokens = 0;                           // nor, like every other end, before so many were generated
 
   std::optional<uint64_t> seed;     // none: drawn anew for each sampler
   std::optional<int32_t> logprobs;  // none: off; n: the chosen token's and the n likeliest
