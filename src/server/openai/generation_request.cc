@@ -61,6 +61,24 @@ void set_logprobs(GenerationRequest& r) {
   if (r.logprobs) r.engine.sampler.logprobs = r.top_logprobs;
 }
 
+// What a model of text cannot see must not get lost: an image that a template drops, or prints, would be answered.
+void check_content(Fields& f, const json::object& message, size_t number) {
+  const json::value* content = message.if_contains("content");
+  if (!content || !content->is_array()) return;
+  const json::array& parts = content->get_array();
+  for (size_t j = 0; j < parts.size(); ++j) {
+    const std::string name = fmt::format("messages[{}].content[{}]", number, j);
+    const json::object* part = parts[j].if_object();
+    const json::value* type = part ? part->if_contains("type") : nullptr;
+    if (!type || !type->is_string()) return f.fail(name, "must be an object with a 'type'");
+    if (type->get_string() != "text")
+      return f.fail(name + ".type", "'{}' is not supported, only 'text'",
+                    std::string_view(type->get_string()).substr(0, 40));
+    const json::value* text = part->if_contains("text");
+    if (!text || !text->is_string()) return f.fail(name + ".text", "must be a string");
+  }
+}
+
 void read_documents(Fields& f, ChatRequest& r) {
   if (const json::array* documents = f.array("documents")) r.documents = *documents;
   if (const json::object* variables = f.object("chat_template_kwargs")) r.template_variables = *variables;
@@ -129,7 +147,10 @@ void read_conversation(Fields& f, ChatRequest& r) {
   for (size_t i = 0; i < messages->size() && !f.failure(); ++i) {
     const json::value& m = (*messages)[i];
     const json::value* role = m.is_object() ? m.get_object().if_contains("role") : nullptr;
-    if (!role || !role->is_string()) f.fail("messages", "message {} must be an object with a 'role'", i);
+    if (!role || !role->is_string())
+      f.fail("messages", "message {} must be an object with a 'role'", i);
+    else
+      check_content(f, m.get_object(), i);
   }
   r.messages = *messages;
   read_tools(f, r);

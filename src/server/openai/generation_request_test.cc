@@ -86,5 +86,20 @@ TEST(RequestMask, forbids_the_last_token_of_a_bad_word_only_after_the_others) {
   EXPECT_TRUE(allowed(65));
 }
 
+TEST(ChatRequest, content_that_is_no_text_is_refused_by_its_place) {
+  const auto chat = [](const std::string& parts) {
+    const auto body = parse_body(R"({"messages": [{"role": "system", "content": "x"}, {"role": "user", "content": )" +
+                                 parts + "}]}");
+    return parse_chat(body->get_object());
+  };
+  EXPECT_TRUE(chat(R"([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}])"));
+  const auto image = chat(R"([{"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": "x"}}])");
+  ASSERT_FALSE(image);
+  EXPECT_EQ(image.error().param, "messages[1].content[1].type");
+  EXPECT_NE(image.error().status.message().find("image_url"), std::string::npos);
+  EXPECT_EQ(chat(R"([7])").error().param, "messages[1].content[0]");
+  EXPECT_EQ(chat(R"([{"type": "text"}])").error().param, "messages[1].content[0].text");
+}
+
 }  // namespace
 }  // namespace ingot::openai
