@@ -435,6 +435,17 @@ TEST(Engine, nothing_ends_an_answer_before_min_tokens) {
   EXPECT_GE(engine->run(r)->choices[0].tokens.size(), 6U);
 }
 
+TEST(BreakerCache, builds_each_list_once_and_forgets_the_oldest) {
+  const LoadedModel model = open_model({});
+  BreakerCache cache;
+  const auto get = [&](std::vector<std::string> strings) { return cache.get(*model.tokenizer, 272, strings).value(); };
+  const auto first = get({"a", "b"});
+  EXPECT_EQ(get({"a", "b"}), first);
+  EXPECT_NE(get({"a"}), first);
+  for (size_t i = 0; i < BreakerCache::kListsMax; ++i) get({fmt::format("{}", i)});
+  EXPECT_NE(get({"a", "b"}), first);
+}
+
 // Throws where the engine's thread, or one of the pool's, asks it for something.
 struct Throwing : TokenMask {
   std::span<const uint64_t> allowed() override { throw std::bad_alloc(); }

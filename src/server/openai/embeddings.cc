@@ -1,7 +1,6 @@
 // /v1/embeddings: vectors of a decoder model's hidden states, of length 1, as floats or base64.
 #include <openssl/evp.h>
 
-#include <boost/asio/this_coro.hpp>
 #include <boost/json.hpp>
 #include <cmath>
 
@@ -121,8 +120,7 @@ awaitable<void> handle_embeddings(const Face& face, http::Exchange& x) {
   x.note("model", job->model->name);
   const size_t inputs = job->engine.size();
   for (llm::Request& r : job->engine) r.tenant = x.request().header("Authorization");
-  const auto strand = co_await http::asio::this_coro::executor;
-  auto running = Running::start(job->model, std::move(job->engine), x, strand, kInputsAtOnce);
+  auto running = co_await Running::start(face.workers, job->model, std::move(job->engine), x, kInputsAtOnce);
   if (!running) {
     http::Response refusal = error_response(running.error());
     co_await x.respond(std::move(refusal));

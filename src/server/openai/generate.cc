@@ -1,7 +1,6 @@
 // /v1/completions and /v1/chat/completions: from a request to an answer, whole or streamed.
 //
 // Parsing, templates and tokenizing run on a worker; the connection's coroutine waits for events and writes them.
-#include <boost/asio/this_coro.hpp>
 #include <ctime>
 
 #include "base/limits.h"
@@ -189,8 +188,7 @@ awaitable<void> generate(const Face& face, http::Exchange& x, ParseFunction<R> p
                         .tokenizer = job->model->language->shared_tokenizer(),
                         .choices_each = shape.choices_each};
   const auto format = make_format(job->request, std::move(context), std::move(prompts));
-  const auto strand = co_await http::asio::this_coro::executor;
-  auto running = Running::start(job->model, std::move(job->engine), x, strand, kPromptsAtOnce);
+  auto running = co_await Running::start(face.workers, job->model, std::move(job->engine), x, kPromptsAtOnce);
   if (!running) {
     http::Response refusal = error_response(running.error());
     co_await x.respond(std::move(refusal));
