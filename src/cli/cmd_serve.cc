@@ -26,7 +26,7 @@ struct Options {
   std::vector<std::string> models;  // PATH or NAME=PATH
   std::vector<std::string> batches;  // NAME=ROWS
   std::map<std::string, int64_t> batch_max;  // the same, by name
-  std::string repository, chat_template;
+  std::string repository, chat_template, control = "none";
   int64_t kv_tokens = 0;
   llm::EngineOptions engine;
   bool no_prefix_cache = false, no_metrics = false;
@@ -111,6 +111,7 @@ Result<void> serve(Options& o) {
   INGOT_TRY(read_batches(o));
   o.engine.prefix_cache = !o.no_prefix_cache;
   o.app.metrics = !o.no_metrics;
+  o.app.model_control = o.control == "explicit";
   o.app.http.idle_timeout = std::chrono::seconds(o.idle_s);
   o.app.http.header_timeout = std::chrono::seconds(o.header_s);
   o.app.http.body_timeout = std::chrono::seconds(o.body_s);
@@ -218,6 +219,10 @@ void add_serve(CLI::App& app, Action& action) {
   c->add_option("--shutdown-delay", o->delay_s, "Seconds after SIGTERM in which new requests are still answered")
       ->capture_default_str()
       ->check(CLI::Range(0, 86400));
+  c->add_option("--model-control-mode", o->control,
+                "explicit: clients may load, reload and unload the models that were found at start; none: nobody may")
+      ->capture_default_str()
+      ->check(one_of({"none", "explicit"}));
   c->add_flag("--keep-going", o->app.keep_going, "Serve what loads, where a model does not");
   c->footer(
       "\nExamples:\n"

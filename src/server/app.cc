@@ -60,6 +60,7 @@ class App {
   Result<void> run() {
     if (!o_.api_key_file.empty()) INGOT_TRY(keys_.load(o_.api_key_file));
     INGOT_TRY(log_.open(o_.access_log));
+    models_.allow_changes(o_.model_control);
     for (const serving::ModelSpec& spec : o_.models) INGOT_TRY(models_.add(spec));
     INGOT_TRY(start_servers());  // first: a busy port is told at once
     start_loading();

@@ -98,3 +98,10 @@ def test_a_log_that_nobody_reads_holds_nobody_up(repository, tmp_path):
             assert s.stop(timeout_s=20) == 0
     finally:
         os.close(stalled)
+
+
+@pytest.mark.parametrize("what", ["load", "unload"])
+def test_clients_load_and_unload_only_where_that_is_allowed(server, what):
+    status, body, _ = server.post(f"/v2/repository/models/mean/{what}", {})
+    assert status == 503 and "explicit model load / unload is not allowed" in body["error"]
+    assert infer(server, "mean", [[1.0] * 4])[0] == 200

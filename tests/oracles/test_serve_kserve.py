@@ -57,7 +57,8 @@ def repository(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(repository):
-    with serving.Server("--model-repository", repository, "--batch", "simple=32") as s:
+    with serving.Server("--model-repository", repository, "--batch", "simple=32", "--model-control-mode",
+                        "explicit") as s:
         yield s
         assert s.alive()
         assert s.stop() == 0
