@@ -172,6 +172,8 @@ void add_security_options(CLI::App& c, Options& o) {
   http::ServerOptions& h = o.app.http;
   c.add_option("--api-key-file", o.app.api_key_file, "Keys that clients must send, one a line; read again on change")
       ->group("Security");
+  c.add_flag("--allow-priority", o.app.clients_may_hurry, "Clients may run ahead of others (a priority below 0)")
+      ->group("Security");
   c.add_option("--cors-origin", h.cors_origins, "Web origin that may call (repeatable); * for any")->group("Security");
   c.add_option("--tls-cert", h.tls_certificate, "Certificate chain (PEM); with --tls-key: HTTPS")->group("Security");
   c.add_option("--tls-key", h.tls_key, "Its private key (PEM)")->group("Security");

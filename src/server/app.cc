@@ -174,7 +174,7 @@ class App {
   serving::ModelRepository models_;
   http::Workers workers_;
   admin::Health health_{models_};
-  openai::Face openai_{models_, workers_};
+  openai::Face openai_{models_, workers_, o_.clients_may_hurry};
   kserve::Face kserve_{models_, workers_, health_};
   std::optional<http::Server> http_, metrics_http_;  // ended first: their handlers use the rest
 };

@@ -105,3 +105,25 @@ def test_clients_load_and_unload_only_where_that_is_allowed(server, what):
     status, body, _ = server.post(f"/v2/repository/models/mean/{what}", {})
     assert status == 503 and "explicit model load / unload is not allowed" in body["error"]
     assert infer(server, "mean", [[1.0] * 4])[0] == 200
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    with serving.Server(f"tiny={MODEL}") as s:
+        yield s
+        assert s.alive()
+
+
+def test_credentials_of_any_length_do_no_harm_where_none_are_needed(tiny):
+    status, body, _ = tiny.post("/v1/completions", {"prompt": [1, 2, 3], "max_tokens": 2},
+                                {"Authorization": "Bearer " + "k" * 5000})
+    assert status == 200, body
+
+
+def test_a_client_does_not_choose_to_run_first(tiny):
+    """All of one hurry, and the one that does not is answered while they still run."""
+    hurry = {"prompt": [1, 2, 3], "max_tokens": 400, "n": 4, "ignore_eos": True, "priority": -1000000}
+    with futures.ThreadPoolExecutor(40) as pool:
+        others = [pool.submit(tiny.post, "/v1/completions", hurry) for _ in range(40)]
+        assert tiny.post("/v1/completions", {"prompt": [5, 6], "max_tokens": 1})[0] == 200
+        assert not all(o.done() for o in others)

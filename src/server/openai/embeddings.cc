@@ -34,7 +34,8 @@ Parsed<Job> make_job(const Face& face, const std::string& body) {
   request.engine.max_tokens = 0;
   request.add_special_tokens = f.boolean("add_special_tokens", true);
   request.truncate_prompt_tokens = std::max<int64_t>(0, f.integer("truncate_prompt_tokens", 0, -1, 1 << 24));
-  request.engine.priority = static_cast<int32_t>(f.integer("priority", 0, -(1 << 30), 1 << 30));
+  request.engine.priority =
+      allowed_priority(face, static_cast<int32_t>(f.integer("priority", 0, -(1 << 30), 1 << 30)));
   const std::string format = f.string("encoding_format", "float");
   if (format != "float" && format != "base64") f.fail("encoding_format", "must be 'float' or 'base64'");
   const std::string pooling = f.string("pooling", "mean");
@@ -119,7 +120,7 @@ awaitable<void> handle_embeddings(const Face& face, http::Exchange& x) {
   }
   x.note("model", job->model->name);
   const size_t inputs = job->engine.size();
-  for (llm::Request& r : job->engine) r.tenant = x.request().header("Authorization");
+  for (llm::Request& r : job->engine) r.tenant = x.request().tenant;
   auto running = co_await Running::start(face.workers, job->model, std::move(job->engine), x, kInputsAtOnce);
   if (!running) {
     http::Response refusal = error_response(running.error());

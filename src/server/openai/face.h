@@ -3,6 +3,8 @@
 // Feeds http/router. Ownership: borrows repository and workers, which outlive the server. Thread-safety: any.
 #pragma once
 
+#include <algorithm>
+
 #include "server/http/router.h"
 #include "server/http/workers.h"
 #include "server/openai/api_error.h"
@@ -13,7 +15,13 @@ namespace ingot::openai {
 struct Face {
   serving::ModelRepository& models;
   http::Workers& workers;
+  bool clients_may_hurry = false;  // a priority below 0 is taken
 };
+
+// Lower runs first: a client may step back behind others, but before them only where that is allowed.
+inline int32_t allowed_priority(const Face& face, int32_t asked) {
+  return face.clients_may_hurry ? asked : std::max(asked, 0);
+}
 
 // /v1/models, /v1/completions, /v1/chat/completions, /v1/embeddings, /tokenize, /detokenize.
 void add_routes(http::Router& router, const Face& face);

@@ -33,6 +33,7 @@ Parsed<Job<R>> make_job(const Face& face, const std::string& body, ParseFunction
   if (!document) return std::unexpected(std::move(document).error());
   auto request = parse(document->get_object());
   if (!request) return std::unexpected(std::move(request).error());
+  request->engine.priority = allowed_priority(face, request->engine.priority);
   auto model = find_model(face, request->model);
   if (!model) return std::unexpected(std::move(model).error());
   auto engine = prepare(*(*model)->language, *request);
@@ -180,7 +181,7 @@ awaitable<void> generate(const Face& face, http::Exchange& x, ParseFunction<R> p
   for (llm::Request& r : job->engine) {
     prompts.push_back(r.prompt);
     r.id = x.request().id;
-    r.tenant = x.request().header("Authorization");
+    r.tenant = x.request().tenant;
   }
   FormatContext context{.id = id_prefix + x.request().id,
                         .model = job->model->name,
