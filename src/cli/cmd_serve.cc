@@ -150,6 +150,11 @@ void add_network_options(CLI::App& c, Options& o) {
   c.add_option("--max-body-bytes", h.body_bytes_max, "Larger bodies are refused with 413")
       ->capture_default_str()
       ->group("Network");
+  c.add_option("--max-bodies-bytes", h.bodies_bytes_max,
+               "Bodies of all requests at once: what passes it is refused with 503")
+      ->capture_default_str()
+      ->check(integer_in(1, int64_t{1} << 46))
+      ->group("Network");
   c.add_option("--idle-timeout", o.idle_s, "Seconds a connection may wait between requests")
       ->capture_default_str()
       ->check(seconds)
@@ -158,7 +163,7 @@ void add_network_options(CLI::App& c, Options& o) {
       ->capture_default_str()
       ->check(seconds)
       ->group("Network");
-  c.add_option("--body-timeout", o.body_s, "Seconds in which its body must arrive (and one more for each 64 KiB)")
+  c.add_option("--body-timeout", o.body_s, "Seconds in which its body must arrive (and one more for each 64 KiB that came)")
       ->capture_default_str()
       ->check(seconds)
       ->group("Network");

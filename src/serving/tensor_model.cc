@@ -38,6 +38,13 @@ struct Held {
   Session::Outputs outputs;
 };
 
+size_t bytes_of(const TensorView& t) {
+  size_t bytes = t.num_bytes();
+  if (t.dtype == DType::kString)
+    for (int64_t i = 0; i < t.num_elements(); ++i) bytes += t.as<std::string>()[i].size();
+  return bytes;
+}
+
 int64_t unix_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
       .count();
@@ -114,6 +121,7 @@ Result<void> TensorModel::submit(TensorRequest request) {
   w.inputs = INGOT_TRY(check(request));
   w.request = std::move(request);
   w.arrived = Clock::now();
+  for (const Tensor& t : w.inputs) w.bytes += bytes_of(t);
   if (options_.batch_max > 0) {
     w.rows = w.inputs.front().shape()[0];
     for (const Tensor& t : w.inputs)
@@ -125,11 +133,14 @@ Result<void> TensorModel::submit(TensorRequest request) {
   }
   const std::lock_guard lock(mutex_);
   if (stop_) return error(Code::kUnavailable, "[serve] the model is being unloaded");
-  if (queue_.size() >= options_.queue_max) {
+  if (queue_.size() >= options_.queue_max ||
+      (!queue_.empty() && queue_bytes_ + w.bytes > options_.queue_bytes_max)) {
     ++stats_.refused;
-    return error(Code::kResourceExhausted, "[serve] {} requests wait for this model already: try again later",
-                 queue_.size());
+    return error(Code::kResourceExhausted,
+                 "[serve] {} requests of {} bytes wait for this model already: try again later", queue_.size(),
+                 queue_bytes_);
   }
+  queue_bytes_ += w.bytes;
   queue_.push_back(std::move(w));
   changed_.notify_one();
   return {};
@@ -180,6 +191,7 @@ TensorModel::Batch TensorModel::take_batch(std::unique_lock<std::mutex>& lock) {
     batch.push_back(std::move(*at));
     at = queue_.erase(at);
   }
+  for (const Waiting& w : batch) queue_bytes_ -= w.bytes;
   return batch;
 }
 

@@ -61,7 +61,8 @@ struct BatchOptions {
   bool refuse_larger = false;      // a request of more rows is refused; otherwise it runs alone
   std::vector<int64_t> preferred;  // sizes that are not waited beyond
   std::chrono::microseconds delay_max{0};
-  size_t queue_max = 1024;  // requests
+  size_t queue_max = 1024;                       // requests
+  size_t queue_bytes_max = size_t{512} << 20;  // of their inputs; one request is always taken
 };
 
 struct Duration {
@@ -107,6 +108,7 @@ class TensorModel {
     TensorRequest request;
     std::vector<Tensor> inputs;  // in the graph's order
     int64_t rows = 1;
+    size_t bytes = 0;
     Clock::time_point arrived, started;
   };
   using Batch = std::vector<Waiting>;
@@ -129,6 +131,7 @@ class TensorModel {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Waiting> queue_;
+  size_t queue_bytes_ = 0;
   TensorStats stats_;
   bool stop_ = false;
   std::thread thread_;

@@ -147,6 +147,12 @@ TEST(TensorModel, a_full_queue_refuses) {
   EXPECT_EQ(model->stats().refused, 1u);
 }
 
+TEST(TensorModel, a_queue_of_too_many_bytes_refuses) {
+  const auto model = doubler({.batch_max = 64, .delay_max = std::chrono::hours(1), .queue_bytes_max = 100});
+  auto first = ask(*model, rows(10, 0));  // 120 bytes, but alone
+  EXPECT_EQ(ask(*model, rows(1, 0)).get().error().code(), Code::kResourceExhausted);
+}
+
 TEST(TensorModel, an_answer_outlives_its_model) {
   Result<TensorAnswer> answer = not_found("");
   {

@@ -120,10 +120,23 @@ def test_credentials_of_any_length_do_no_harm_where_none_are_needed(tiny):
     assert status == 200, body
 
 
-def test_a_client_does_not_choose_to_run_first(tiny):
-    """All of one hurry, and the one that does not is answered while they still run."""
-    hurry = {"prompt": [1, 2, 3], "max_tokens": 400, "n": 4, "ignore_eos": True, "priority": -1000000}
-    with futures.ThreadPoolExecutor(40) as pool:
-        others = [pool.submit(tiny.post, "/v1/completions", hurry) for _ in range(40)]
-        assert tiny.post("/v1/completions", {"prompt": [5, 6], "max_tokens": 1})[0] == 200
-        assert not all(o.done() for o in others)
+@pytest.fixture(scope="module")
+def small():
+    """Little of everything."""
+    with serving.Server(f"tiny={MODEL}", "--body-timeout", 2, "--max-body-bytes", 8 << 20, "--max-bodies-bytes",
+                        16 << 20) as s:
+        yield s
+        assert s.alive()
+
+
+def test_the_time_for_a_body_follows_what_came_not_what_was_announced(small):
+    begin = time.monotonic()
+    slow = small.raw(f"POST /tokenize HTTP/1.1\r\nHost: x\r\nContent-Length: {8 << 20}\r\n\r\n{{".encode())
+    assert slow.status() == 408 and time.monotonic() - begin < 30
+
+
+def test_bodies_of_many_clients_together_have_a_limit(small):
+    head = f"POST /tokenize HTTP/1.1\r\nHost: x\r\nContent-Length: {8 << 20}\r\n\r\n".encode()
+    waiting = [small.raw(head + b" " * (7 << 20)) for _ in range(6)]
+    assert {c.status() for c in waiting} == {408, 503}
+    assert small.post("/tokenize", {"prompt": "a"})[0] in (200, 400)

@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 
+#include "server/openai/face.h"
 #include "server/openai/request_mask.h"
 
 namespace ingot::openai {
@@ -99,6 +100,16 @@ TEST(ChatRequest, content_that_is_no_text_is_refused_by_its_place) {
   EXPECT_NE(image.error().status.message().find("image_url"), std::string::npos);
   EXPECT_EQ(chat(R"([7])").error().param, "messages[1].content[0]");
   EXPECT_EQ(chat(R"([{"type": "text"}])").error().param, "messages[1].content[0].text");
+}
+
+TEST(Priority, clients_step_back_freely_but_ahead_only_where_allowed) {
+  serving::ModelRepository models({});
+  http::Workers workers(1);
+  Face face{models, workers};
+  EXPECT_EQ(allowed_priority(face, -1'000'000), 0);
+  EXPECT_EQ(allowed_priority(face, 7), 7);
+  face.clients_may_hurry = true;
+  EXPECT_EQ(allowed_priority(face, -5), -5);
 }
 
 }  // namespace
