@@ -36,6 +36,11 @@ class Signals {
     }
     return signal;
   }
+  // From now on a signal ends the process at once.
+  void restore() const {
+    for (const int s : {SIGTERM, SIGINT}) std::signal(s, SIG_DFL);
+    ::pthread_sigmask(SIG_UNBLOCK, &set_, nullptr);
+  }
   static void wake() { ::kill(::getpid(), SIGUSR1); }
 
  private:
@@ -47,7 +52,9 @@ class App {
   explicit App(AppOptions options) : o_(std::move(options)), models_(o_.loader), workers_(o_.worker_threads) {}
 
   // Threads first: what they hand to each other must still be there.
+  // It may take long: a model is being loaded, a job is at work.
   ~App() {
+    signals_.restore();
     if (http_) http_->stop();
     if (metrics_http_) metrics_http_->stop();
     workers_.join();

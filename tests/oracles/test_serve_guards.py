@@ -140,3 +140,37 @@ def test_bodies_of_many_clients_together_have_a_limit(small):
     waiting = [small.raw(head + b" " * (7 << 20)) for _ in range(6)]
     assert {c.status() for c in waiting} == {408, 503}
     assert small.post("/tokenize", {"prompt": "a"})[0] in (200, 400)
+
+
+def test_connections_past_what_the_process_may_open_are_refused_not_left_waiting(repository):
+    command = f"ulimit -n 128; exec {serving.BINARY} serve --model-repository {repository} --http-port 0 --no-metrics"
+    process = subprocess.Popen(["bash", "-c", command], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    try:
+        line = process.stderr.readline()
+        port = int(line.split("http://127.0.0.1:")[1].split()[0].rstrip(","))
+        held = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
+        late = serving.Raw(port, b"GET /live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 10)
+        assert late.status() == 503
+        for c in held:
+            c.close()
+        end = time.monotonic() + 20
+        while serving.Raw(port, b"GET /live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 10).status() != 200:
+            assert time.monotonic() < end
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_second_signal_ends_the_process_also_when_the_drain_is_over(tmp_path):
+    os.mkfifo(tmp_path / "stuck.gguf")  # its load never ends
+    with serving.Server(tmp_path / "stuck.gguf", wait=False) as s:
+        s.process.send_signal(signal.SIGTERM)
+        end = time.monotonic() + 30
+        while not any("draining" in m for m in s.messages):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        while s.process.poll() is None:  # the first of these may still be the second signal of the drain
+            assert time.monotonic() < end
+            s.process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+        assert s.process.returncode != 0

@@ -23,7 +23,7 @@ struct ServerOptions {
   std::string host = "127.0.0.1";
   uint16_t port = 8000;  // 0: any free one
   int threads = 2;
-  int connections_max = 8192;
+  int connections_max = 8192;  // and no more than the process may open files for
   size_t header_bytes_max = limits::kHttpHeaderBytesMax;
   size_t body_bytes_max = limits::kHttpBodyBytesMax;
   size_t bodies_bytes_max = size_t{1} << 30;         // of all requests that are being read or answered; 503 past it
