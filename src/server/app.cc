@@ -38,7 +38,7 @@ class Signals {
   }
   // From now on a signal ends the process at once.
   void restore() const {
-    for (const int s : {SIGTERM, SIGINT}) std::signal(s, SIG_DFL);
+    for (const int s : {SIGHUP, SIGUSR1}) std::signal(s, SIG_IGN);
     ::pthread_sigmask(SIG_UNBLOCK, &set_, nullptr);
   }
   static void wake() { ::kill(::getpid(), SIGUSR1); }
@@ -182,7 +182,7 @@ class App {
   http::Workers workers_;
   admin::Health health_{models_};
   openai::Face openai_{models_, workers_, o_.clients_may_hurry};
-  kserve::Face kserve_{models_, workers_, health_};
+  kserve::Face kserve_{models_, workers_, health_, o_.http.body_bytes_max};
   std::optional<http::Server> http_, metrics_http_;  // ended first: their handlers use the rest
 };
 

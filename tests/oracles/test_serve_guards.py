@@ -1,6 +1,7 @@
 """What one client must not be able to do to another, or to the server: each was once possible."""
 
 import concurrent.futures as futures
+import gzip
 import json
 import os
 import signal
@@ -174,3 +175,17 @@ def test_a_second_signal_ends_the_process_also_when_the_drain_is_over(tmp_path):
             s.process.send_signal(signal.SIGTERM)
             time.sleep(0.2)
         assert s.process.returncode != 0
+
+
+def test_a_compressed_body_unpacks_to_no_more_than_the_limit(repository):
+    rows = np.zeros((1, 4))
+    text = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 4], "data": rows.tolist()}]})
+    packed = gzip.compress((text + " " * (2 << 20)).encode())
+    with serving.Server("--model-repository", repository, "--max-body-bytes", 1 << 20) as s:
+        status, body, _ = s.post("/v2/models/mean/infer", packed, {"Content-Encoding": "gzip"})
+        assert status == 400 and str(1 << 20) in body["error"]
+
+
+def test_a_large_answer_is_whole_and_nobody_waits_for_it(server):
+    rows = np.ones((512, 512), np.float32)
+    assert infer(server, "square", rows.tolist())[1]["outputs"][0]["data"] == [512.0] * 512 * 512

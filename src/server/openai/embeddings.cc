@@ -86,7 +86,8 @@ std::string whole(const Job& job, std::vector<std::vector<float>> vectors, int64
 }
 
 // What goes wrong is the answer, too; nothing if the client left.
-awaitable<std::optional<http::Response>> gather(http::Exchange& x, const Job& job, Running& running, size_t inputs) {
+awaitable<std::optional<http::Response>> gather(const Face& face, http::Exchange& x, const Job& job, Running& running,
+                                               size_t inputs) {
   std::vector<std::vector<float>> vectors(inputs);
   int64_t tokens = 0;
   while (!running.ended()) {
@@ -104,13 +105,19 @@ awaitable<std::optional<http::Response>> gather(http::Exchange& x, const Job& jo
   }
   if (x.is_gone()) co_return std::nullopt;
   http::Response response;
-  response.body = whole(job, std::move(vectors), tokens);
+  auto write = [&] { return whole(job, std::move(vectors), tokens); };
+  response.body = co_await face.workers.run(write);
   co_return response;
 }
 
 }  // namespace
 
 awaitable<void> handle_embeddings(const Face& face, http::Exchange& x) {
+  if (face.workers.full()) {
+    http::Response refusal = error_response(too_busy());
+    co_await x.respond(std::move(refusal));
+    co_return;
+  }
   auto work = [&face, body = std::move(x.mutable_request().body)] { return make_job(face, body); };
   Parsed<Job> job = co_await face.workers.run(std::move(work));
   if (!job) {
@@ -127,7 +134,7 @@ awaitable<void> handle_embeddings(const Face& face, http::Exchange& x) {
     co_await x.respond(std::move(refusal));
     co_return;
   }
-  auto response = co_await gather(x, *job, **running, inputs);
+  auto response = co_await gather(face, x, *job, **running, inputs);
   if (response) co_await x.respond(std::move(*response));
 }
 

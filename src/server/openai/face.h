@@ -30,6 +30,11 @@ void add_routes(http::Router& router, const Face& face);
 // Errors: kNotFound (code model_not_found), kInvalidArgument (a tensor model, or several and no name), kUnavailable.
 Parsed<std::shared_ptr<serving::Servable>> find_model(const Face& face, const std::string& name);
 
+// What is said when workers.full().
+inline ApiError too_busy() {
+  return {Status(Code::kResourceExhausted, "[openai] too many requests wait to be read: try again later")};
+}
+
 // The handlers, each in its own file.
 http::asio::awaitable<void> handle_completions(const Face& face, http::Exchange& x);
 http::asio::awaitable<void> handle_chat(const Face& face, http::Exchange& x);

@@ -71,7 +71,27 @@ void add_event(llm::Completion& answer, const llm::Event& e) {
   if (!e.prompt_logprobs.empty()) answer.prompt_logprobs = e.prompt_logprobs;
 }
 
-awaitable<void> answer_whole(http::Exchange& x, Running& running, AnswerFormat& format, AnswerShape shape) {
+// Roughly, of the JSON: what passes this is written on a worker.
+constexpr size_t kWrittenHereBytesMax = 64u << 10;
+constexpr size_t kTokenJsonBytes = 100;
+
+size_t json_bytes(const std::vector<llm::Completion>& answers) {
+  size_t bytes = 0;
+  const auto add = [&](const std::vector<llm::TokenInfo>& tokens) {
+    for (const llm::TokenInfo& t : tokens) bytes += (1 + t.top.size()) * kTokenJsonBytes;
+  };
+  for (const llm::Completion& a : answers) {
+    add(a.prompt_logprobs);
+    for (const llm::Completion::Choice& c : a.choices) {
+      bytes += c.text.size();
+      add(c.tokens);
+    }
+  }
+  return bytes;
+}
+
+awaitable<void> answer_whole(const Face& face, http::Exchange& x, Running& running, AnswerFormat& format,
+                             AnswerShape shape) {
   std::vector<llm::Completion> answers(shape.prompts);
   for (llm::Completion& a : answers) a.choices.resize(shape.choices_each);
   std::vector<llm::Usage> usage(shape.prompts);
@@ -91,7 +111,11 @@ awaitable<void> answer_whole(http::Exchange& x, Running& running, AnswerFormat& 
   }
   if (x.is_gone()) co_return;
   http::Response response;
-  response.body = format.whole(answers, sum(usage));
+  auto write = [&] { return format.whole(answers, sum(usage)); };
+  if (json_bytes(answers) > kWrittenHereBytesMax)
+    response.body = co_await face.workers.run(write);
+  else
+    response.body = write();
   co_await x.respond(std::move(response));
 }
 
@@ -163,8 +187,7 @@ awaitable<void> answer_stream(http::Exchange& x, Running& running, AnswerFormat&
 template <class R>
 awaitable<void> generate(const Face& face, http::Exchange& x, ParseFunction<R> parse, const char* id_prefix) {
   if (face.workers.full()) {
-    http::Response refusal =
-        error_response(ApiError(Status(Code::kResourceExhausted, "[openai] too many requests wait to be read")));
+    http::Response refusal = error_response(too_busy());
     co_await x.respond(std::move(refusal));
     co_return;
   }
@@ -198,7 +221,7 @@ awaitable<void> generate(const Face& face, http::Exchange& x, ParseFunction<R> p
   if (job->request.stream)
     co_await answer_stream(x, **running, *format, shape);
   else
-    co_await answer_whole(x, **running, *format, shape);
+    co_await answer_whole(face, x, **running, *format, shape);
 }
 
 }  // namespace
