@@ -109,6 +109,9 @@ Result<void> serve(Options& o) {
   if (o.app.models.empty())
     return invalid("[serve] there is nothing to serve: name a model, or a folder of models with --model-repository");
   INGOT_TRY(read_batches(o));
+  if (o.engine.batch_tokens < o.engine.sequences_max)
+    return invalid("[serve] --batch-tokens {} is less than --max-sequences {}: a step gives each sequence a token",
+                   o.engine.batch_tokens, o.engine.sequences_max);
   o.engine.prefix_cache = !o.no_prefix_cache;
   o.app.metrics = !o.no_metrics;
   o.app.model_control = o.control == "explicit";
@@ -130,25 +133,30 @@ Result<void> serve(Options& o) {
 
 void add_network_options(CLI::App& c, Options& o) {
   http::ServerOptions& h = o.app.http;
-  const auto seconds = CLI::Range(1, 86400);
+  const auto seconds = integer_in(1, 86400);
   c.add_option("--host", h.host, "Address to listen on; 0.0.0.0 or :: opens it to the network")
       ->capture_default_str()
       ->group("Network");
-  c.add_option("--http-port", h.port, "Port of HTTP; 0: any free one")->capture_default_str()->group("Network");
+  c.add_option("--http-port", h.port, "Port of HTTP; 0: any free one")
+      ->capture_default_str()
+      ->check(integer_in(0, 65535))
+      ->group("Network");
   c.add_option("--metrics-port", o.app.metrics_port, "Port of /metrics; 0: any free one")
       ->capture_default_str()
+      ->check(integer_in(0, 65535))
       ->group("Network");
   c.add_flag("--no-metrics", o.no_metrics, "No port for metrics (/metrics of the HTTP port stays)")->group("Network");
   c.add_option("--http-threads", h.threads, "Threads of the network")
       ->capture_default_str()
-      ->check(CLI::Range(1, 256))
+      ->check(integer_in(1, 256))
       ->group("Network");
   c.add_option("--max-connections", h.connections_max, "More are refused with 503")
       ->capture_default_str()
-      ->check(CLI::Range(1, 1 << 20))
+      ->check(integer_in(1, 1 << 20))
       ->group("Network");
   c.add_option("--max-body-bytes", h.body_bytes_max, "Larger bodies are refused with 413")
       ->capture_default_str()
+      ->check(integer_in(1, int64_t{1} << 40))
       ->group("Network");
   c.add_option("--max-bodies-bytes", h.bodies_bytes_max,
                "Bodies of all requests at once: what passes it is refused with 503")
@@ -187,15 +195,19 @@ void add_security_options(CLI::App& c, Options& o) {
 void add_engine_options(CLI::App& c, Options& o) {
   c.add_option("--kv-tokens", o.kv_tokens, "Room of the KV cache over all sequences, in tokens; 0: one full context")
       ->capture_default_str()
+      ->check(integer_in(0, int64_t{1} << 34))
       ->group("Engine");
   c.add_option("--max-sequences", o.engine.sequences_max, "Sequences that run at once")
       ->capture_default_str()
+      ->check(integer_in(1, limits::kSequencesMax))
       ->group("Engine");
   c.add_option("--batch-tokens", o.engine.batch_tokens, "Tokens of one step, prompts and answers together")
       ->capture_default_str()
+      ->check(integer_in(1, limits::kBatchTokensMax))
       ->group("Engine");
   c.add_option("--max-queue", o.engine.queue_requests_max, "Requests that may wait; more are refused with 429")
       ->capture_default_str()
+      ->check(integer_in(1, 1 << 24))
       ->group("Engine");
   c.add_flag("--no-prefix-cache", o.no_prefix_cache, "Compute every prompt anew")->group("Engine");
   c.add_option("--chat-template", o.chat_template, "A Jinja file in place of the model's own template")
@@ -222,10 +234,10 @@ void add_serve(CLI::App& app, Action& action) {
       ->capture_default_str();
   c->add_option("--drain-timeout", o->drain_s, "Seconds that accepted requests get after SIGTERM")
       ->capture_default_str()
-      ->check(CLI::Range(0, 86400));
+      ->check(integer_in(0, 86400));
   c->add_option("--shutdown-delay", o->delay_s, "Seconds after SIGTERM in which new requests are still answered")
       ->capture_default_str()
-      ->check(CLI::Range(0, 86400));
+      ->check(integer_in(0, 86400));
   c->add_option("--model-control-mode", o->control,
                 "explicit: clients may load, reload and unload the models that were found at start; none: nobody may")
       ->capture_default_str()

@@ -189,3 +189,13 @@ def test_a_compressed_body_unpacks_to_no_more_than_the_limit(repository):
 def test_a_large_answer_is_whole_and_nobody_waits_for_it(server):
     rows = np.ones((512, 512), np.float32)
     assert infer(server, "square", rows.tolist())[1]["outputs"][0]["data"] == [512.0] * 512 * 512
+
+
+@pytest.mark.parametrize("option, value", [
+    ("--kv-tokens", "-5"), ("--max-body-bytes", "-1"), ("--max-body-bytes", "0"), ("--max-sequences", "0"),
+    ("--batch-tokens", "-1"), ("--batch-tokens", "8"), ("--max-queue", "-3"), ("--http-port", "70000"),
+    ("--metrics-port", "-1"), ("--http-port", "x"), ("--idle-timeout", "0")])
+def test_values_out_of_range_are_told_before_anything_is_loaded(option, value):
+    done = subprocess.run([serving.BINARY, "serve", MODEL, option, value], capture_output=True, text=True, timeout=30)
+    assert done.returncode != 0 and option in done.stderr and value in done.stderr
+    assert "listening" not in done.stderr
