@@ -199,3 +199,22 @@ def test_values_out_of_range_are_told_before_anything_is_loaded(option, value):
     done = subprocess.run([serving.BINARY, "serve", MODEL, option, value], capture_output=True, text=True, timeout=30)
     assert done.returncode != 0 and option in done.stderr and value in done.stderr
     assert "listening" not in done.stderr
+
+
+def test_an_echo_has_its_logprobs_in_every_choice_of_a_stream(tiny):
+    body = {"prompt": [7, 8, 9], "max_tokens": 3, "n": 3, "echo": True, "logprobs": 1, "ignore_eos": True}
+    whole = tiny.post("/v1/completions", {**body, "temperature": 0})[1]
+    text = tiny.post("/v1/completions", {**body, "temperature": 0, "stream": True})[1]
+    lines = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
+    for i in range(3):
+        streamed = [c["logprobs"] for m in lines for c in m["choices"] if c["index"] == i]
+        assert sum((p["tokens"] for p in streamed), []) == whole["choices"][i]["logprobs"]["tokens"]
+        assert len(whole["choices"][i]["logprobs"]["tokens"]) == 6
+
+
+@pytest.mark.parametrize("field, value", [
+    ("n", 100), ("stop_token_ids", [1 << 20]), ("logit_bias", {"1000000": 1}), ("dynatemp_range", 5000.0)])
+def test_the_field_to_blame_is_told_also_by_the_engine(field, value):
+    with serving.Server(f"tiny={MODEL}", "--max-sequences", 8) as s:
+        status, body, _ = s.post("/v1/completions", {"prompt": [1], field: value})
+        assert status == 400 and body["error"]["param"] == field, body

@@ -38,11 +38,17 @@ void read_stream(Fields& f, GenerationRequest& r) {
   if (inner.failure()) f.fail("stream_options", "{}", inner.failure()->status.message());
 }
 
+void check_prompt_logprobs(Fields& f, const GenerationRequest& r) {
+  if (r.stream && f.has("prompt_logprobs"))
+    f.fail("prompt_logprobs", "comes with the whole answer only: leave \"stream\" out");
+}
+
 void read_common(Fields& f, GenerationRequest& r) {
   refuse_unbuilt(f);
   r.model = f.string("model");
   read_stream(f, r);
   read_sampling(f, r);
+  check_prompt_logprobs(f, r);
   r.add_special_tokens = f.boolean("add_special_tokens", r.add_special_tokens);
   r.return_token_ids = f.boolean("return_token_ids", false);
   r.return_tokens_as_token_ids = f.boolean("return_tokens_as_token_ids", false);

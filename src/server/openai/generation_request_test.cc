@@ -112,5 +112,11 @@ TEST(Priority, clients_step_back_freely_but_ahead_only_where_allowed) {
   EXPECT_EQ(allowed_priority(face, -5), -5);
 }
 
+TEST(CompletionRequest, prompt_logprobs_do_not_go_with_a_stream) {
+  EXPECT_TRUE(completion(R"({"prompt": "x", "prompt_logprobs": 1})"));
+  EXPECT_EQ(completion(R"({"prompt": "x", "prompt_logprobs": 1, "stream": true})").error().param, "prompt_logprobs");
+  EXPECT_TRUE(completion(R"({"prompt": "x", "echo": true, "logprobs": 1, "stream": true})"));
+}
+
 }  // namespace
 }  // namespace ingot::openai
