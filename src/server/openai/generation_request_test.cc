@@ -118,5 +118,13 @@ TEST(CompletionRequest, prompt_logprobs_do_not_go_with_a_stream) {
   EXPECT_TRUE(completion(R"({"prompt": "x", "echo": true, "logprobs": 1, "stream": true})"));
 }
 
+TEST(ApiError, the_field_to_blame_is_read_from_the_message) {
+  EXPECT_EQ(blamed_field("[engine] 'n': 100 is not in 1 to 8"), "n");
+  EXPECT_EQ(blamed_field("[sampler] 'logit_bias': token 9 is not in the vocabulary"), "logit_bias");
+  EXPECT_EQ(blamed_field("[engine] the prompt is empty: give 'some': text"), "");
+  EXPECT_EQ(blamed_field("[engine] 'tenant' and 'cache_salt' take at most 5 bytes"), "");
+  EXPECT_EQ(blamed_field(""), "");
+}
+
 }  // namespace
 }  // namespace ingot::openai

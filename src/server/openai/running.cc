@@ -47,7 +47,7 @@ http::asio::awaitable<std::optional<ApiError>> Running::submit_next() {
     co_return std::nullopt;
   }
   const Code code = id.error().code();
-  ApiError failure(id.error());
+  ApiError failure(id.error(), code == Code::kInvalidArgument ? blamed_field(id.error().message()) : "");
   if (code == Code::kResourceExhausted || code == Code::kUnavailable)
     failure.retry_after_s = model_->language->retry_after_s();
   if (code == Code::kOutOfRange) failure.code = "context_length_exceeded";
