@@ -22,8 +22,8 @@ std::string blamed_field(std::string_view message) {
   const size_t begin = message.find("] '");
   if (!message.starts_with('[') || begin != message.find(']')) return {};
   message.remove_prefix(begin + 3);
-  const size_t end = message.find("':");
-  return std::string(message.substr(0, end == std::string_view::npos ? 0 : end));
+  const size_t end = message.find('\'');
+  return message.substr(std::min(end, message.size())).starts_with("':") ? std::string(message.substr(0, end)) : "";
 }
 
 std::string error_json(const ApiError& e) {
