@@ -53,10 +53,13 @@ boost::json::object special_token_texts(const Tokenizer& tokenizer) {
   return texts;
 }
 
-Result<serving::Servable> load_language(const Options& o, const serving::ModelSpec& spec,
-                                        const serving::ModelVersion& version) {
+Result<serving::Servable> load_language(const Options& o, const std::shared_ptr<ThreadPool>& pool,
+                                        const serving::ModelSpec& spec, const serving::ModelVersion& version,
+                                        const serving::OnProgress& on_progress) {
   ModelOptions m = o.model;
   m.model = version.path;
+  m.pool = pool;
+  m.on_progress = on_progress;
   llm::LoadedModel loaded = INGOT_TRY(load(m, o.kv_tokens, /*quiet=*/true));
   if (!o.chat_template.empty())
     loaded.chat_template =
@@ -122,11 +125,13 @@ Result<void> serve(Options& o) {
   o.app.drain_timeout = std::chrono::seconds(o.drain_s);
   o.app.shutdown_delay = std::chrono::seconds(o.delay_s);
   const int threads = o.model.threads > 0 ? o.model.threads : ThreadPool::default_threads();
-  o.app.loader = [&o, threads, pool = std::shared_ptr<ThreadPool>()](const serving::ModelSpec& spec,
-                                                                     const serving::ModelVersion& version) mutable {
-    if (spec.kind == serving::ModelKind::kLanguage) return load_language(o, spec, version);
-    if (!pool) pool = std::make_shared<ThreadPool>(threads);
-    return load_tensor(o, pool, spec, version);
+  // Made by the first load, on the loading thread: threads made here would take the signals that run_app waits for.
+  o.app.loader = [&o, threads, pool = std::shared_ptr<ThreadPool>()](
+                     const serving::ModelSpec& spec, const serving::ModelVersion& version,
+                     const serving::OnProgress& on_progress) mutable -> Result<serving::Servable> {
+    if (!pool) pool = INGOT_TRY(ThreadPool::create(threads));
+    if (spec.kind == serving::ModelKind::kTensor) return load_tensor(o, pool, spec, version);
+    return load_language(o, pool, spec, version, on_progress);
   };
   return server::run_app(std::move(o.app));
 }

@@ -1,15 +1,13 @@
 #include "serving/model_repository.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <ctime>
 #include <filesystem>
 
 #include "base/guarded.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "formats/printable.h"
 
 namespace ingot::serving {
@@ -17,16 +15,6 @@ namespace {
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-// Of this process; 0 where it cannot be read.
-double resident_bytes() {
-  std::FILE* file = std::fopen("/proc/self/statm", "re");
-  if (!file) return 0;
-  int64_t total = 0, resident = 0;
-  const int n = std::fscanf(file, "%ld %ld", &total, &resident);
-  std::fclose(file);
-  return n == 2 ? static_cast<double>(resident * ::sysconf(_SC_PAGESIZE)) : 0;
 }
 
 // Of a model's file, or of the files beside each other in its folder.
@@ -145,10 +133,7 @@ std::vector<ModelStatus> ModelRepository::index() const {
   std::vector<ModelStatus> list;
   for (const auto& [name, entry] : entries_) {
     list.push_back(entry.status);
-    if (entry.status.state != ModelState::kLoading) continue;
-    list.back().load_seconds = seconds_since(entry.load_began);
-    if (entry.file_bytes > 0)
-      list.back().progress = std::clamp((resident_bytes() - entry.resident_before) / entry.file_bytes, 0.0, 0.99);
+    if (entry.status.state == ModelState::kLoading) list.back().load_seconds = seconds_since(entry.load_began);
   }
   return list;
 }
@@ -212,10 +197,15 @@ Result<void> ModelRepository::load_now(const Job& job) {
     entry.status.kind = spec.kind;
     if (!entry.servable) entry.status.version = spec.versions.back().number;
     entry.load_began = std::chrono::steady_clock::now();
-    entry.resident_before = resident_bytes();
-    entry.file_bytes = bytes_at(spec.versions.back().path);
+    entry.status.progress = 0;
   }
-  auto fresh = std::make_shared<Servable>(INGOT_TRY(loader_(spec, spec.versions.back())));
+  const std::string& path = spec.versions.back().path;
+  INGOT_TRY(check_memory(fmt::format("model '{}'", printable(name)), bytes_at(path),
+                         "unload others first, or choose a smaller model"));
+  const auto on_progress = [&](size_t bytes, size_t total) {
+    if (total > 0) note_progress(name, static_cast<double>(bytes) / static_cast<double>(total));
+  };
+  auto fresh = std::make_shared<Servable>(INGOT_TRY(loader_(spec, spec.versions.back(), on_progress)));
   fresh->loaded_at = std::time(nullptr);
   std::shared_ptr<Servable> old;  // freed without the lock, by whoever uses it last
   const std::lock_guard lock(mutex_);
@@ -231,6 +221,11 @@ Result<void> ModelRepository::load_now(const Job& job) {
   entry.status.reason.clear();
   entry.status.load_seconds = seconds_since(entry.load_began);
   return {};
+}
+
+void ModelRepository::note_progress(const std::string& name, double progress) {
+  const std::lock_guard lock(mutex_);
+  entries_.find(name)->second.status.progress = std::clamp(progress, 0.0, 0.99);
 }
 
 }  // namespace ingot::serving

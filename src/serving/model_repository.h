@@ -45,11 +45,13 @@ struct ModelStatus {
   ModelState state = ModelState::kUnavailable;
   std::string reason;        // why it is unavailable; "unloaded"
   double load_seconds = 0;   // so far, or in all
-  double progress = 0;       // of loading, 0 to 1: an estimate from the memory that it took so far
+  double progress = 0;       // of loading, 0 to 1, as its loader tells
   bool never_loaded = true;  // known, and nothing else
 };
 
-using Loader = std::function<Result<Servable>(const ModelSpec& spec, const ModelVersion& version)>;
+using OnProgress = std::function<void(size_t bytes, size_t bytes_total)>;
+using Loader =
+    std::function<Result<Servable>(const ModelSpec& spec, const ModelVersion& version, const OnProgress& on_progress)>;
 
 class ModelRepository {
  public:
@@ -89,7 +91,6 @@ class ModelRepository {
     ModelSpec spec;
     ModelStatus status;
     std::chrono::steady_clock::time_point load_began;
-    double resident_before = 0, file_bytes = 0;
     uint64_t generation = 0;  // counts its unloads: a load of an earlier one is void
     std::shared_ptr<Servable> servable;
   };
@@ -100,6 +101,7 @@ class ModelRepository {
   };
   void run();
   Result<void> load_now(const Job& job);
+  void note_progress(const std::string& name, double progress);
   static Status unloaded_meanwhile(const std::string& name);
 
   const Loader loader_;

@@ -19,7 +19,7 @@ struct Gate {
   std::promise<void> begun, open;
   std::atomic<int> loads{0};
   Loader loader() {
-    return [this](const ModelSpec& spec, const ModelVersion& version) -> Result<Servable> {
+    return [this](const ModelSpec& spec, const ModelVersion& version, const OnProgress&) -> Result<Servable> {
       if (++loads == 1) {
         begun.set_value();
         open.get_future().wait();
@@ -73,7 +73,7 @@ TEST(ModelRepository, a_reload_finds_the_version_that_came) {
     std::ofstream(root / "m" / number / "model.onnx") << "x";
   };
   add_version("1");
-  ModelRepository models([](const ModelSpec& spec, const ModelVersion& version) -> Result<Servable> {
+  ModelRepository models([](const ModelSpec& spec, const ModelVersion& version, const OnProgress&) -> Result<Servable> {
     return Servable{.name = spec.name, .version = version.number};
   });
   ASSERT_TRUE(models.add(model_at((root / "m").string(), "").value()));
@@ -87,7 +87,7 @@ TEST(ModelRepository, a_reload_finds_the_version_that_came) {
 }
 
 TEST(ModelRepository, is_ready_when_what_loads_has_loaded) {
-  ModelRepository models([](const ModelSpec& spec, const ModelVersion&) -> Result<Servable> {
+  ModelRepository models([](const ModelSpec& spec, const ModelVersion&, const OnProgress&) -> Result<Servable> {
     if (spec.name == "bad") return invalid("broken");
     return Servable{.name = spec.name};
   });
@@ -98,6 +98,39 @@ TEST(ModelRepository, is_ready_when_what_loads_has_loaded) {
   EXPECT_TRUE(models.ready());
   EXPECT_FALSE(load(models, "bad").get());
   EXPECT_TRUE(models.ready());
+}
+
+TEST(ModelRepository, tells_how_far_a_load_is) {
+  std::promise<void> half, open;
+  ModelRepository models([&](const ModelSpec& spec, const ModelVersion&, const OnProgress& on_progress) {
+    on_progress(50, 200);
+    half.set_value();
+    open.get_future().wait();
+    return Result<Servable>(Servable{.name = spec.name});
+  });
+  ASSERT_TRUE(models.add(lone("m")));
+  auto done = load(models, "m");
+  half.get_future().wait();
+  EXPECT_EQ(models.index().front().progress, 0.25);
+  open.set_value();
+  EXPECT_TRUE(done.get());
+  EXPECT_EQ(models.index().front().progress, 1);
+}
+
+TEST(ModelRepository, a_model_that_memory_does_not_hold_is_refused_with_both_numbers) {
+  namespace fs = std::filesystem;
+  const fs::path file = fs::path(testing::TempDir()) / fmt::format("huge_{}.onnx", ::getpid());
+  std::ofstream(file) << "x";
+  fs::resize_file(file, uintmax_t{1} << 40);  // holes
+  ModelRepository models([](const ModelSpec&, const ModelVersion&, const OnProgress&) -> Result<Servable> {
+    return Servable{};
+  });
+  ASSERT_TRUE(models.add(model_at(file.string(), "huge").value()));
+  const auto done = load(models, "huge").get();
+  fs::remove(file);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code(), Code::kResourceExhausted);
+  EXPECT_NE(done.error().message().find("needs 1048576 MiB"), std::string::npos) << done.error().message();
 }
 
 TEST(ModelRepository, clients_change_nothing_unless_that_is_allowed) {
