@@ -153,7 +153,10 @@ class App {
       std::unique_lock lock(never);
       std::condition_variable pause;
       pause.wait_for(lock, o_.shutdown_delay);
-      const bool all = http_->drain(steady_clock::now() + o_.drain_timeout);
+      const auto deadline = steady_clock::now() + o_.drain_timeout;
+      bool all = http_->drain(deadline);
+      for (const auto& model : models_.ready_models())
+        if (model->language) all = model->language->drain(deadline) && all;
       Signals::wake();
       return all;
     });

@@ -4,6 +4,7 @@ import concurrent.futures as futures
 import gzip
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -218,3 +219,12 @@ def test_the_field_to_blame_is_told_also_by_the_engine(field, value):
     with serving.Server(f"tiny={MODEL}", "--max-sequences", 8) as s:
         status, body, _ = s.post("/v1/completions", {"prompt": [1], field: value})
         assert status == 400 and body["error"]["param"] == field, body
+
+
+def test_an_end_that_is_no_token_is_told_not_lost(tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(MODEL, folder)
+    (folder / "generation_config.json").write_text('{"eos_token_id": [2, 999999]}')
+    done = subprocess.run([serving.BINARY, "tokenize", folder, "-p", "a"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "generation_config.eos_token_id" in done.stderr and "999999" in done.stderr

@@ -37,9 +37,6 @@ class Running {
   bool ended() const { return ended_ == total_; }
   void cancel();
 
-  const llm::Engine& engine() const { return *model_->language; }
-  const serving::Servable& model() const { return *model_; }
-
  private:
   Running(http::Workers& workers, std::shared_ptr<serving::Servable> model, std::vector<llm::Request> requests,
           const http::asio::any_io_executor& strand);
