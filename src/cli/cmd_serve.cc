@@ -23,8 +23,8 @@ namespace {
 
 struct Options {
   ModelOptions model;
-  std::vector<std::string> models;  // PATH or NAME=PATH
-  std::vector<std::string> batches;  // NAME=ROWS
+  std::vector<std::string> models;           // PATH or NAME=PATH
+  std::vector<std::string> batches;          // NAME=ROWS
   std::map<std::string, int64_t> batch_max;  // the same, by name
   std::string repository, chat_template, control = "none";
   int64_t kv_tokens = 0;
@@ -176,7 +176,8 @@ void add_network_options(CLI::App& c, Options& o) {
       ->capture_default_str()
       ->check(seconds)
       ->group("Network");
-  c.add_option("--body-timeout", o.body_s, "Seconds in which its body must arrive (and one more for each 64 KiB that came)")
+  c.add_option("--body-timeout", o.body_s,
+               "Seconds in which its body must arrive (and one more for each 64 KiB that came)")
       ->capture_default_str()
       ->check(seconds)
       ->group("Network");

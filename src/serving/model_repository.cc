@@ -69,8 +69,8 @@ Result<void> ModelRepository::load(const std::string& name, std::function<void(R
   entry.load_began = std::chrono::steady_clock::now();
   if (!entry.servable) entry.status.state = ModelState::kLoading;
   entry.status.reason.clear();
-  const auto waiting = std::ranges::find_if(
-      jobs_, [&](const Job& j) { return j.name == name && j.generation == entry.generation; });
+  const auto waiting =
+      std::ranges::find_if(jobs_, [&](const Job& j) { return j.name == name && j.generation == entry.generation; });
   Job& job = waiting != jobs_.end() ? *waiting : jobs_.emplace_back(Job{.name = name, .generation = entry.generation});
   if (done) job.done.push_back(std::move(done));
   changed_.notify_all();

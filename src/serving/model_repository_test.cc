@@ -122,9 +122,8 @@ TEST(ModelRepository, a_model_that_memory_does_not_hold_is_refused_with_both_num
   const fs::path file = fs::path(testing::TempDir()) / fmt::format("huge_{}.onnx", ::getpid());
   std::ofstream(file) << "x";
   fs::resize_file(file, uintmax_t{1} << 40);  // holes
-  ModelRepository models([](const ModelSpec&, const ModelVersion&, const OnProgress&) -> Result<Servable> {
-    return Servable{};
-  });
+  ModelRepository models(
+      [](const ModelSpec&, const ModelVersion&, const OnProgress&) -> Result<Servable> { return Servable{}; });
   ASSERT_TRUE(models.add(model_at(file.string(), "huge").value()));
   const auto done = load(models, "huge").get();
   fs::remove(file);

@@ -133,8 +133,7 @@ Result<void> TensorModel::submit(TensorRequest request) {
   }
   const std::lock_guard lock(mutex_);
   if (stop_) return error(Code::kUnavailable, "[serve] the model is being unloaded");
-  if (queue_.size() >= options_.queue_max ||
-      (!queue_.empty() && queue_bytes_ + w.bytes > options_.queue_bytes_max)) {
+  if (queue_.size() >= options_.queue_max || (!queue_.empty() && queue_bytes_ + w.bytes > options_.queue_bytes_max)) {
     ++stats_.refused;
     return error(Code::kResourceExhausted,
                  "[serve] {} requests of {} bytes wait for this model already: try again later", queue_.size(),

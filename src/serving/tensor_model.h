@@ -2,8 +2,9 @@
 //
 // Requests wait in a bounded queue; one thread takes them, joins those of equal shapes along the first dimension,
 // runs the session and hands each its rows. No graph says whether its rows are independent (a mean over the first
-// dimension would mix strangers' data), so nothing is joined unless BatchOptions says so. A batch that fails is run again one by one, so one bad request fails
-// alone. Feeds the KServe faces. Ownership: owns session and thread. Thread-safety: every member from any thread.
+// dimension would mix strangers' data), so nothing is joined unless BatchOptions says so. A batch that fails is run
+// again one by one, so one bad request fails alone. Feeds the KServe faces. Ownership: owns session and thread.
+// Thread-safety: every member from any thread.
 #pragma once
 
 #include <atomic>
@@ -61,7 +62,7 @@ struct BatchOptions {
   bool refuse_larger = false;      // a request of more rows is refused; otherwise it runs alone
   std::vector<int64_t> preferred;  // sizes that are not waited beyond
   std::chrono::microseconds delay_max{0};
-  size_t queue_max = 1024;                       // requests
+  size_t queue_max = 1024;                     // requests
   size_t queue_bytes_max = size_t{512} << 20;  // of their inputs; one request is always taken
 };
 

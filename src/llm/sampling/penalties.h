@@ -36,7 +36,7 @@ class Penalties {
   float repeat_, frequency_, presence_;
   int64_t last_n_;  // -1: all
   bool active_, prompt_counts_;
-  size_t prompt_tokens_ = 0;  // of the history
+  size_t prompt_tokens_ = 0;   // of the history
   std::vector<Count> counts_;  // by rising token
 };
 

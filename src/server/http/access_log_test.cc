@@ -10,7 +10,6 @@
 #include <filesystem>
 #include <fstream>
 
-
 namespace ingot::http {
 namespace {
 

@@ -89,8 +89,8 @@ TEST(RequestMask, forbids_the_last_token_of_a_bad_word_only_after_the_others) {
 
 TEST(ChatRequest, content_that_is_no_text_is_refused_by_its_place) {
   const auto chat = [](const std::string& parts) {
-    const auto body = parse_body(R"({"messages": [{"role": "system", "content": "x"}, {"role": "user", "content": )" +
-                                 parts + "}]}");
+    const auto body =
+        parse_body(R"({"messages": [{"role": "system", "content": "x"}, {"role": "user", "content": )" + parts + "}]}");
     return parse_chat(body->get_object());
   };
   EXPECT_TRUE(chat(R"([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}])"));
