@@ -1,6 +1,9 @@
 // `ingot serve [MODEL …]`: the OpenAI and KServe interfaces over language and tensor models, in one process.
+#include <algorithm>
 #include <boost/json.hpp>
+#include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <memory>
 
 #include "backends/cpu/cpu.h"
@@ -8,7 +11,9 @@
 #include "base/mapped_file.h"
 #include "cli/command.h"
 #include "cli/model_options.h"
+#include "cli/option_checks.h"
 #include "formats/onnx/onnx_import.h"
+#include "formats/printable.h"
 #include "llm/engine/engine.h"
 #include "server/app.h"
 #include "text/chat/chat_template.h"
@@ -16,13 +21,12 @@
 namespace ingot::cli {
 namespace {
 
-// Rows of a tensor model's batch where its graph allows batches.
-constexpr int64_t kBatchMax = 32;
-
 struct Options {
   ModelOptions model;
-  std::vector<std::string> models;  // PATH or NAME=PATH
-  std::string repository, chat_template;
+  std::vector<std::string> models;           // PATH or NAME=PATH
+  std::vector<std::string> batches;          // NAME=ROWS
+  std::map<std::string, int64_t> batch_max;  // the same, by name
+  std::string repository, chat_template, control = "none";
   int64_t kv_tokens = 0;
   llm::EngineOptions engine;
   bool no_prefix_cache = false, no_metrics = false;
@@ -49,10 +53,13 @@ boost::json::object special_token_texts(const Tokenizer& tokenizer) {
   return texts;
 }
 
-Result<serving::Servable> load_language(const Options& o, const serving::ModelSpec& spec,
-                                        const serving::ModelVersion& version) {
+Result<serving::Servable> load_language(const Options& o, const std::shared_ptr<ThreadPool>& pool,
+                                        const serving::ModelSpec& spec, const serving::ModelVersion& version,
+                                        const serving::OnProgress& on_progress) {
   ModelOptions m = o.model;
   m.model = version.path;
+  m.pool = pool;
+  m.on_progress = on_progress;
   llm::LoadedModel loaded = INGOT_TRY(load(m, o.kv_tokens, /*quiet=*/true));
   if (!o.chat_template.empty())
     loaded.chat_template =
@@ -61,11 +68,11 @@ Result<serving::Servable> load_language(const Options& o, const serving::ModelSp
   return serving::Servable{.name = spec.name, .version = version.number, .language = std::move(engine)};
 }
 
-Result<serving::Servable> load_tensor(const std::shared_ptr<ThreadPool>& pool, const serving::ModelSpec& spec,
-                                      const serving::ModelVersion& version) {
+Result<serving::Servable> load_tensor(const Options& o, const std::shared_ptr<ThreadPool>& pool,
+                                      const serving::ModelSpec& spec, const serving::ModelVersion& version) {
   Graph graph = INGOT_TRY(import_onnx(version.path));
   serving::BatchOptions batch;
-  if (serving::TensorModel::looks_batchable(graph)) batch.batch_max = kBatchMax;
+  if (const auto asked = o.batch_max.find(spec.name); asked != o.batch_max.end()) batch.batch_max = asked->second;
   auto session =
       INGOT_TRY(Session::create(std::move(graph), {.pool = pool, .backends = {&cpu_backend(), &ref_backend()}}));
   return serving::Servable{.name = spec.name,
@@ -81,6 +88,22 @@ Result<serving::ModelSpec> model_argument(const std::string& text) {
   return serving::model_at(INGOT_TRY(resolve_model(named ? text.substr(equals + 1) : text)), name);
 }
 
+// --batch: each names a tensor model that is served.
+Result<void> read_batches(Options& o) {
+  for (const std::string& text : o.batches) {
+    const size_t equals = text.rfind('=');
+    const std::string name = text.substr(0, std::min(equals, text.size()));
+    std::string rows = equals == std::string::npos ? "" : text.substr(equals + 1);
+    if (integer_in(1, 1 << 20)(rows) != "")
+      return invalid("[serve] --batch '{}': give NAME=ROWS, ROWS from 1 to {}", printable(text), 1 << 20);
+    const auto model = std::ranges::find(o.app.models, name, &serving::ModelSpec::name);
+    if (model == o.app.models.end() || model->kind != serving::ModelKind::kTensor)
+      return invalid("[serve] --batch '{}': no tensor model of that name is served", printable(text));
+    o.batch_max[name] = std::strtoll(rows.c_str(), nullptr, 10);
+  }
+  return {};
+}
+
 Result<void> serve(Options& o) {
   for (const std::string& text : o.models) o.app.models.push_back(INGOT_TRY(model_argument(text)));
   if (!o.repository.empty())
@@ -88,8 +111,13 @@ Result<void> serve(Options& o) {
       o.app.models.push_back(std::move(spec));
   if (o.app.models.empty())
     return invalid("[serve] there is nothing to serve: name a model, or a folder of models with --model-repository");
+  INGOT_TRY(read_batches(o));
+  if (o.engine.batch_tokens < o.engine.sequences_max)
+    return invalid("[serve] --batch-tokens {} is less than --max-sequences {}: a step gives each sequence a token",
+                   o.engine.batch_tokens, o.engine.sequences_max);
   o.engine.prefix_cache = !o.no_prefix_cache;
   o.app.metrics = !o.no_metrics;
+  o.app.model_control = o.control == "explicit";
   o.app.http.idle_timeout = std::chrono::seconds(o.idle_s);
   o.app.http.header_timeout = std::chrono::seconds(o.header_s);
   o.app.http.body_timeout = std::chrono::seconds(o.body_s);
@@ -97,36 +125,48 @@ Result<void> serve(Options& o) {
   o.app.drain_timeout = std::chrono::seconds(o.drain_s);
   o.app.shutdown_delay = std::chrono::seconds(o.delay_s);
   const int threads = o.model.threads > 0 ? o.model.threads : ThreadPool::default_threads();
-  o.app.loader = [&o, threads, pool = std::shared_ptr<ThreadPool>()](const serving::ModelSpec& spec,
-                                                                     const serving::ModelVersion& version) mutable {
-    if (spec.kind == serving::ModelKind::kLanguage) return load_language(o, spec, version);
-    if (!pool) pool = std::make_shared<ThreadPool>(threads);
-    return load_tensor(pool, spec, version);
+  // Made by the first load, on the loading thread: threads made here would take the signals that run_app waits for.
+  o.app.loader = [&o, threads, pool = std::shared_ptr<ThreadPool>()](
+                     const serving::ModelSpec& spec, const serving::ModelVersion& version,
+                     const serving::OnProgress& on_progress) mutable -> Result<serving::Servable> {
+    if (!pool) pool = INGOT_TRY(ThreadPool::create(threads));
+    if (spec.kind == serving::ModelKind::kTensor) return load_tensor(o, pool, spec, version);
+    return load_language(o, pool, spec, version, on_progress);
   };
   return server::run_app(std::move(o.app));
 }
 
 void add_network_options(CLI::App& c, Options& o) {
   http::ServerOptions& h = o.app.http;
-  const auto seconds = CLI::Range(1, 86400);
+  const auto seconds = integer_in(1, 86400);
   c.add_option("--host", h.host, "Address to listen on; 0.0.0.0 or :: opens it to the network")
       ->capture_default_str()
       ->group("Network");
-  c.add_option("--http-port", h.port, "Port of HTTP; 0: any free one")->capture_default_str()->group("Network");
+  c.add_option("--http-port", h.port, "Port of HTTP; 0: any free one")
+      ->capture_default_str()
+      ->check(integer_in(0, 65535))
+      ->group("Network");
   c.add_option("--metrics-port", o.app.metrics_port, "Port of /metrics; 0: any free one")
       ->capture_default_str()
+      ->check(integer_in(0, 65535))
       ->group("Network");
   c.add_flag("--no-metrics", o.no_metrics, "No port for metrics (/metrics of the HTTP port stays)")->group("Network");
   c.add_option("--http-threads", h.threads, "Threads of the network")
       ->capture_default_str()
-      ->check(CLI::Range(1, 256))
+      ->check(integer_in(1, 256))
       ->group("Network");
   c.add_option("--max-connections", h.connections_max, "More are refused with 503")
       ->capture_default_str()
-      ->check(CLI::Range(1, 1 << 20))
+      ->check(integer_in(1, 1 << 20))
       ->group("Network");
   c.add_option("--max-body-bytes", h.body_bytes_max, "Larger bodies are refused with 413")
       ->capture_default_str()
+      ->check(integer_in(1, int64_t{1} << 40))
+      ->group("Network");
+  c.add_option("--max-bodies-bytes", h.bodies_bytes_max,
+               "Bodies of all requests at once: what passes it is refused with 503")
+      ->capture_default_str()
+      ->check(integer_in(1, int64_t{1} << 46))
       ->group("Network");
   c.add_option("--idle-timeout", o.idle_s, "Seconds a connection may wait between requests")
       ->capture_default_str()
@@ -136,7 +176,8 @@ void add_network_options(CLI::App& c, Options& o) {
       ->capture_default_str()
       ->check(seconds)
       ->group("Network");
-  c.add_option("--body-timeout", o.body_s, "Seconds in which its body must arrive (and one more for each 64 KiB)")
+  c.add_option("--body-timeout", o.body_s,
+               "Seconds in which its body must arrive (and one more for each 64 KiB that came)")
       ->capture_default_str()
       ->check(seconds)
       ->group("Network");
@@ -150,6 +191,8 @@ void add_security_options(CLI::App& c, Options& o) {
   http::ServerOptions& h = o.app.http;
   c.add_option("--api-key-file", o.app.api_key_file, "Keys that clients must send, one a line; read again on change")
       ->group("Security");
+  c.add_flag("--allow-priority", o.app.clients_may_hurry, "Clients may run ahead of others (a priority below 0)")
+      ->group("Security");
   c.add_option("--cors-origin", h.cors_origins, "Web origin that may call (repeatable); * for any")->group("Security");
   c.add_option("--tls-cert", h.tls_certificate, "Certificate chain (PEM); with --tls-key: HTTPS")->group("Security");
   c.add_option("--tls-key", h.tls_key, "Its private key (PEM)")->group("Security");
@@ -158,15 +201,19 @@ void add_security_options(CLI::App& c, Options& o) {
 void add_engine_options(CLI::App& c, Options& o) {
   c.add_option("--kv-tokens", o.kv_tokens, "Room of the KV cache over all sequences, in tokens; 0: one full context")
       ->capture_default_str()
+      ->check(integer_in(0, int64_t{1} << 34))
       ->group("Engine");
   c.add_option("--max-sequences", o.engine.sequences_max, "Sequences that run at once")
       ->capture_default_str()
+      ->check(integer_in(1, limits::kSequencesMax))
       ->group("Engine");
   c.add_option("--batch-tokens", o.engine.batch_tokens, "Tokens of one step, prompts and answers together")
       ->capture_default_str()
+      ->check(integer_in(1, limits::kBatchTokensMax))
       ->group("Engine");
   c.add_option("--max-queue", o.engine.queue_requests_max, "Requests that may wait; more are refused with 429")
       ->capture_default_str()
+      ->check(integer_in(1, 1 << 24))
       ->group("Engine");
   c.add_flag("--no-prefix-cache", o.no_prefix_cache, "Compute every prompt anew")->group("Engine");
   c.add_option("--chat-template", o.chat_template, "A Jinja file in place of the model's own template")
@@ -181,6 +228,10 @@ void add_serve(CLI::App& app, Action& action) {
   CLI::App* c = app.add_subcommand("serve", "Serve models over HTTP (OpenAI and KServe interfaces)");
   c->add_option("MODEL", o->models, "Models as PATH or NAME=PATH: GGUF, a Hugging Face folder, ONNX, hf:org/repo");
   c->add_option("--model-repository", o->repository, "A folder of models: all of them are served");
+  c->add_option("--batch", o->batches,
+                "NAME=ROWS: join requests to this tensor model into batches of so many rows (repeatable). Only for a "
+                "model whose rows do not depend on each other")
+      ->type_name("NAME=ROWS");
   add_runner_options(*c, o->model);
   add_network_options(*c, *o);
   add_security_options(*c, *o);
@@ -189,10 +240,14 @@ void add_serve(CLI::App& app, Action& action) {
       ->capture_default_str();
   c->add_option("--drain-timeout", o->drain_s, "Seconds that accepted requests get after SIGTERM")
       ->capture_default_str()
-      ->check(CLI::Range(0, 86400));
+      ->check(integer_in(0, 86400));
   c->add_option("--shutdown-delay", o->delay_s, "Seconds after SIGTERM in which new requests are still answered")
       ->capture_default_str()
-      ->check(CLI::Range(0, 86400));
+      ->check(integer_in(0, 86400));
+  c->add_option("--model-control-mode", o->control,
+                "explicit: clients may load, reload and unload the models that were found at start; none: nobody may")
+      ->capture_default_str()
+      ->check(one_of({"none", "explicit"}));
   c->add_flag("--keep-going", o->app.keep_going, "Serve what loads, where a model does not");
   c->footer(
       "\nExamples:\n"

@@ -114,7 +114,8 @@ Result<std::string> resolve_model(const std::string& model) {
 Result<llm::LoadedModel> load(const ModelOptions& o, int64_t kv_tokens, bool quiet,
                               std::shared_ptr<PackedRecorder> recorder) {
   INGOT_TRY(apply_isa(o));
-  auto pool = INGOT_TRY(ThreadPool::create(o.threads > 0 ? o.threads : ThreadPool::default_threads()));
+  auto pool = o.pool;
+  if (!pool) pool = INGOT_TRY(ThreadPool::create(o.threads > 0 ? o.threads : ThreadPool::default_threads()));
   RunnerOptions runner{.pool = std::move(pool),
                        .backends = {&cpu_backend(), &ref_backend()},
                        .kv_dtype = kv_dtype(o.kv_type),
@@ -124,7 +125,7 @@ Result<llm::LoadedModel> load(const ModelOptions& o, int64_t kv_tokens, bool qui
   if (o.reference) runner.backends = {&ref_backend()};
   const std::string path = INGOT_TRY(resolve_model(o.model));
   LoadProgress progress(path, quiet);
-  runner.on_progress = progress.callback();
+  runner.on_progress = o.on_progress ? o.on_progress : progress.callback();
   return llm::load_model(path, runner);
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
 #include <string>
 
 #include "llm/loaded_model.h"
@@ -15,6 +17,10 @@ struct ModelOptions {
   std::string kv_type = "f16";
   std::string isa;         // "": the best of this machine
   bool reference = false;  // the reference backend only
+
+  // Not options: set by commands that load several models.
+  std::shared_ptr<ThreadPool> pool;                                   // null: one of its own
+  std::function<void(size_t bytes, size_t bytes_total)> on_progress;  // in place of the bar; may be empty
 };
 
 void add_model_options(CLI::App& command, ModelOptions& options);

@@ -16,15 +16,13 @@ std::string_view finish_reason_name(FinishReason reason) {
   return "";
 }
 
-Result<SamplerVocab> sampler_vocab(const Tokenizer& tokenizer, int64_t size, const SamplerParams& params) {
+Result<SamplerVocab> sampler_vocab(const Tokenizer& tokenizer, int64_t size, const SamplerParams& params,
+                                   BreakerCache& breakers) {
   SamplerVocab vocab{.size = size};
   for (int id : tokenizer.special().end_of_generation)
     if (id < size) vocab.eog.push_back(id);
   if (params.dry_multiplier > 0)
-    vocab.dry_breakers = INGOT_TRY(DryBreakers::build(
-        params.dry_sequence_breakers, std::min<int64_t>(size, tokenizer.vocab_size()),
-        [&](Token t) { return tokenizer.token_bytes(t); },
-        [&](std::string_view text) { return tokenizer.encode(text, false); }));
+    vocab.dry_breakers = INGOT_TRY(breakers.get(tokenizer, size, params.dry_sequence_breakers));
   return vocab;
 }
 
@@ -46,6 +44,10 @@ bool Answer::is_stop_token(int32_t id) const {
 
 // True: a stop string is complete.
 bool Answer::push_text(std::string_view text, Step& step) {
+  if (num_tokens_ <= sampler_.params().min_tokens) {  // stop strings are looked for in what follows
+    step.text += text;
+    return false;
+  }
   const auto matched = stops_.push(text);
   step.text += matched.emit;
   if (!matched.stopped) return false;

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "llm/breaker_cache.h"
 #include "llm/sampling/sampler.h"
 #include "llm/stop.h"
 #include "llm/token_mask.h"
@@ -84,8 +85,9 @@ class Answer {
   std::optional<int32_t> stop_token_;
 };
 
-// What a sampler must know of the model; builds the DRY breakers only if the parameters ask for them.
+// What a sampler must know of the model; takes DRY breakers from the model's cache if the parameters ask for them.
 // vocab: the logits' width V. Errors: kInvalidArgument (breakers).
-Result<SamplerVocab> sampler_vocab(const Tokenizer& tokenizer, int64_t vocab, const SamplerParams& params);
+Result<SamplerVocab> sampler_vocab(const Tokenizer& tokenizer, int64_t vocab, const SamplerParams& params,
+                                   BreakerCache& breakers);
 
 }  // namespace ingot::llm

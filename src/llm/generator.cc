@@ -19,8 +19,8 @@ std::span<const float> as_span(const TensorView& logits) {
 Generator::Generator(LoadedModel& model) : model_(model), seq_(model.runner->add_sequence()) {}
 Generator::~Generator() { model_.runner->remove_sequence(seq_); }
 
-Result<Answer> Generator::make_answer(std::span<const int32_t> prompt, const GenerateOptions& o) const {
-  SamplerVocab vocab = INGOT_TRY(sampler_vocab(*model_.tokenizer, model_.runner->vocab(), o.sampler));
+Result<Answer> Generator::make_answer(std::span<const int32_t> prompt, const GenerateOptions& o) {
+  SamplerVocab vocab = INGOT_TRY(sampler_vocab(*model_.tokenizer, model_.runner->vocab(), o.sampler, breakers_));
   Sampler sampler = INGOT_TRY(Sampler::create(o.sampler, std::move(vocab)));
   sampler.accept_prompt(prompt);
   const int64_t left = model_.runner->context() - static_cast<int64_t>(prompt.size()) + 1;

@@ -54,11 +54,12 @@ class Generator {
   void resume() { cancelled_.store(false, std::memory_order_relaxed); }
 
  private:
-  Result<Answer> make_answer(std::span<const int32_t> prompt, const GenerateOptions& options) const;
+  Result<Answer> make_answer(std::span<const int32_t> prompt, const GenerateOptions& options);
   Result<std::span<const float>> prefill(std::span<const int32_t> prompt, Generation& out);
   Result<void> decode(std::span<const float> logits, Answer& answer, const GenerateOptions& options, Generation& out);
 
   LoadedModel& model_;
+  BreakerCache breakers_;
   SeqId seq_;
   std::vector<int32_t> cached_;  // the tokens whose keys and values the sequence holds
   std::atomic<bool> cancelled_{false};

@@ -16,19 +16,32 @@ TensorView vector_view(const std::vector<int32_t>& v) {
   return {DType::kI32, {static_cast<int64_t>(v.size())}, v.data()};
 }
 
-// How many tokens the caches of a graph may hold in half of the memory that is free.
-int64_t tokens_that_fit(const Graph& graph, int64_t page_tokens) {
-  double page_bytes = 0;
+double page_bytes(const Graph& graph) {
+  double bytes = 0;
   for (ValueId v : graph.states()) {
     const Type& t = graph.value(v).type;
     Shape page;
     for (const Dim& d : *t.dims) page.push_back(d.is_const() ? d.value() : 1);
-    page_bytes += static_cast<double>(TensorView{t.dtype, page, nullptr}.num_bytes());
+    bytes += static_cast<double>(TensorView{t.dtype, page, nullptr}.num_bytes());
   }
-  const double pages = page_bytes > 0 ? static_cast<double>(memory_bytes_available()) / 2 / page_bytes : 1e18;
+  return bytes;
+}
+
+double weight_bytes(const Source& source) {
+  double bytes = 0;
+  for (const SourceTensor& t : source.tensors()) bytes += static_cast<double>(t.view.num_bytes());
+  return bytes;
+}
+
+// How many tokens the caches of a graph may hold in half of the memory that the weights leave.
+int64_t tokens_that_fit(const Graph& graph, int64_t page_tokens, double weights_bytes) {
+  const double page = page_bytes(graph);
+  const double free = std::max(0.0, static_cast<double>(memory_bytes_available()) - weights_bytes);
+  const double pages = page > 0 ? free / 2 / page : 1e18;
   return pages > 1e12 ? int64_t{1} << 40 : std::max<int64_t>(static_cast<int64_t>(pages), 1) * page_tokens;
 }
 
+<<<<<<< HEAD
 // The graph of an engine file takes and gives what run() counts on; see ModelBuilder for both.
 Result<void> check_graph(const Graph& graph, const ModelConfig& config, int64_t page_tokens, std::string_view path) {
   const auto fail = [&](std::string_view what) {
@@ -58,6 +71,17 @@ Result<void> check_graph(const Graph& graph, const ModelConfig& config, int64_t 
       return fail(fmt::format("has a cache {}", t.to_string()));
   }
   return {};
+=======
+// Before anything is packed: what is refused late has thrown others out of memory.
+Result<void> check_room(const LanguageModel& model, double weights_bytes, const RunnerOptions& o) {
+  const int64_t context = o.context > 0 ? o.context : model.config.context;
+  const auto tokens = static_cast<double>(o.kv_tokens > 0 ? o.kv_tokens : context);
+  const double kv_bytes = tokens / static_cast<double>(o.page_tokens) * page_bytes(model.graph);
+  constexpr double kMib = 1 << 20;
+  return check_memory(
+      fmt::format("this model ({:.0f} MiB of weights, {:.0f} MiB of KV cache)", weights_bytes / kMib, kv_bytes / kMib),
+      weights_bytes + kv_bytes, "choose a smaller --ctx, --kv-tokens or --kv-type q8_0, or a smaller model");
+>>>>>>> fixserve
 }
 
 }  // namespace
@@ -66,13 +90,14 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::create(std::shared_ptr<const S
   LanguageModel model = INGOT_TRY(build_model(source, {o.kv_dtype, o.page_tokens, o.context}));
   if (o.context == 0) {
     // Nobody asked for this much: take what the machine has room for.
-    const int64_t fits = tokens_that_fit(model.graph, o.page_tokens);
+    const int64_t fits = tokens_that_fit(model.graph, o.page_tokens, weight_bytes(*source));
     if (fits < model.config.context) {
       RunnerOptions smaller = o;
       smaller.context = fits;
       return create(std::move(source), smaller);
     }
   }
+  INGOT_TRY(check_room(model, weight_bytes(*source), o));
   return create(std::move(model), o, {.store = o.recorder});
 }
 
@@ -114,7 +139,7 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::create(EngineFile engine, cons
   model.config.context = INGOT_TRY(engine.number("trained_context"));
   INGOT_TRY(check_graph(model.graph, model.config, page_tokens, engine.path));
   RunnerOptions options = o;
-  if (o.context <= 0) options.context = std::min(made_for, tokens_that_fit(model.graph, o.page_tokens));
+  if (o.context <= 0) options.context = std::min(made_for, tokens_that_fit(model.graph, o.page_tokens, 0));
   auto runner = INGOT_TRY(create(std::move(model), options, {.store = engine.store, .optimized = true}));
   INGOT_TRY(check_engine_kernels(engine, runner->session().plan()));
   return runner;

@@ -5,6 +5,7 @@
 #include <limits>
 #include <new>
 
+#include "base/guarded.h"
 #include "base/memory.h"
 #include "ir/infer.h"
 
@@ -188,7 +189,11 @@ void ExecutionContext::run_step(size_t index, int thread, int num_threads) {
     return;
   }
   if (!plan_->steps()[b.step].subplans.empty()) return run_control(index, thread, num_threads);
-  if (thread == 0) steps_[index].parallel = prepare_dynamic(index) && num_threads > 1;
+  if (thread == 0) {
+    const auto parallel = guarded("run", [&]() -> Result<bool> { return prepare_dynamic(index); });
+    if (!parallel) record_failure(index, parallel.error());
+    steps_[index].parallel = parallel.value_or(false) && num_threads > 1;
+  }
   if (num_threads > 1) pool_.barrier();
   if (!plan_->steps()[b.step].kernel.run || failed_step_.load(std::memory_order_acquire) == index) return;
   if (steps_[index].parallel)
@@ -216,7 +221,11 @@ void ExecutionContext::run_kernel(size_t index, const BoundStep& b, int thread, 
                         thread,
                         parallel ? num_threads : 1,
                         {&owner, hook_barrier, hook_allocate, hook_fail}};
-  step.kernel.run(context);
+  const auto ran = guarded("run", [&]() -> Result<void> {
+    step.kernel.run(context);
+    return {};
+  });
+  if (!ran) record_failure(index, ran.error());
 }
 
 // Thread 0: shapes and memory of a step whose sizes the data decided. Returns whether all threads shall run it.

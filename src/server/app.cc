@@ -36,6 +36,11 @@ class Signals {
     }
     return signal;
   }
+  // From now on a signal ends the process at once.
+  void restore() const {
+    for (const int s : {SIGHUP, SIGUSR1}) std::signal(s, SIG_IGN);
+    ::pthread_sigmask(SIG_UNBLOCK, &set_, nullptr);
+  }
   static void wake() { ::kill(::getpid(), SIGUSR1); }
 
  private:
@@ -47,7 +52,9 @@ class App {
   explicit App(AppOptions options) : o_(std::move(options)), models_(o_.loader), workers_(o_.worker_threads) {}
 
   // Threads first: what they hand to each other must still be there.
+  // It may take long: a model is being loaded, a job is at work.
   ~App() {
+    signals_.restore();
     if (http_) http_->stop();
     if (metrics_http_) metrics_http_->stop();
     workers_.join();
@@ -60,6 +67,7 @@ class App {
   Result<void> run() {
     if (!o_.api_key_file.empty()) INGOT_TRY(keys_.load(o_.api_key_file));
     INGOT_TRY(log_.open(o_.access_log));
+    models_.allow_changes(o_.model_control);
     for (const serving::ModelSpec& spec : o_.models) INGOT_TRY(models_.add(spec));
     INGOT_TRY(start_servers());  // first: a busy port is told at once
     start_loading();
@@ -114,7 +122,7 @@ class App {
     return [this](http::Exchange& x) -> http::asio::awaitable<void> {
       http::Response response;
       response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-      response.body = metrics_.text(health_, http_->counts());
+      response.body = metrics_.text(health_, http_->counts(), log_.dropped());
       co_await x.respond(std::move(response));
     };
   }
@@ -145,7 +153,10 @@ class App {
       std::unique_lock lock(never);
       std::condition_variable pause;
       pause.wait_for(lock, o_.shutdown_delay);
-      const bool all = http_->drain(steady_clock::now() + o_.drain_timeout);
+      const auto deadline = steady_clock::now() + o_.drain_timeout;
+      bool all = http_->drain(deadline);
+      for (const auto& model : models_.ready_models())
+        if (model->language) all = model->language->drain(deadline) && all;
       Signals::wake();
       return all;
     });
@@ -173,8 +184,8 @@ class App {
   serving::ModelRepository models_;
   http::Workers workers_;
   admin::Health health_{models_};
-  openai::Face openai_{models_, workers_};
-  kserve::Face kserve_{models_, workers_, health_};
+  openai::Face openai_{models_, workers_, o_.clients_may_hurry};
+  kserve::Face kserve_{models_, workers_, health_, o_.http.body_bytes_max};
   std::optional<http::Server> http_, metrics_http_;  // ended first: their handlers use the rest
 };
 

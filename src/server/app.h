@@ -23,6 +23,8 @@ struct AppOptions {
   std::chrono::seconds drain_timeout{60};
   std::chrono::seconds shutdown_delay{0};  // not ready, but still answering
   bool keep_going = false;                 // with what loads, where a model does not
+  bool clients_may_hurry = false;          // ahead of others, with a priority below 0
+  bool model_control = false;              // clients may load and unload
   std::vector<serving::ModelSpec> models;  // loaded at start, in this order
   serving::Loader loader;
 };

@@ -1,14 +1,13 @@
 #include "serving/model_repository.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <ctime>
 #include <filesystem>
 
+#include "base/guarded.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "formats/printable.h"
 
 namespace ingot::serving {
@@ -16,16 +15,6 @@ namespace {
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-// Of this process; 0 where it cannot be read.
-double resident_bytes() {
-  std::FILE* file = std::fopen("/proc/self/statm", "re");
-  if (!file) return 0;
-  int64_t total = 0, resident = 0;
-  const int n = std::fscanf(file, "%ld %ld", &total, &resident);
-  std::fclose(file);
-  return n == 2 ? static_cast<double>(resident * ::sysconf(_SC_PAGESIZE)) : 0;
 }
 
 // Of a model's file, or of the files beside each other in its folder.
@@ -45,7 +34,6 @@ std::string_view model_state_name(ModelState state) {
     case ModelState::kUnavailable: return "UNAVAILABLE";
     case ModelState::kLoading: return "LOADING";
     case ModelState::kReady: return "READY";
-    case ModelState::kUnloading: return "UNLOADING";
   }
   return "UNKNOWN";
 }
@@ -81,9 +69,22 @@ Result<void> ModelRepository::load(const std::string& name, std::function<void(R
   entry.load_began = std::chrono::steady_clock::now();
   if (!entry.servable) entry.status.state = ModelState::kLoading;
   entry.status.reason.clear();
-  jobs_.push_back({name, std::move(done)});
+  const auto waiting =
+      std::ranges::find_if(jobs_, [&](const Job& j) { return j.name == name && j.generation == entry.generation; });
+  Job& job = waiting != jobs_.end() ? *waiting : jobs_.emplace_back(Job{.name = name, .generation = entry.generation});
+  if (done) job.done.push_back(std::move(done));
   changed_.notify_all();
   return {};
+}
+
+Result<void> ModelRepository::may_change() const {
+  if (changes_allowed_) return {};
+  return error(Code::kUnavailable,
+               "[serve] explicit model load / unload is not allowed: start with --model-control-mode explicit");
+}
+
+Status ModelRepository::unloaded_meanwhile(const std::string& name) {
+  return {Code::kAborted, fmt::format("[serve] model '{}' was unloaded while it was to be loaded", printable(name))};
 }
 
 Result<void> ModelRepository::unload(const std::string& name) {
@@ -92,6 +93,7 @@ Result<void> ModelRepository::unload(const std::string& name) {
   const auto found = entries_.find(name);
   if (found == entries_.end()) return not_found("[serve] there is no model '{}'", printable(name));
   Entry& entry = found->second;
+  ++entry.generation;
   last = std::move(entry.servable);
   entry.servable = nullptr;
   entry.status.state = ModelState::kUnavailable;
@@ -131,10 +133,7 @@ std::vector<ModelStatus> ModelRepository::index() const {
   std::vector<ModelStatus> list;
   for (const auto& [name, entry] : entries_) {
     list.push_back(entry.status);
-    if (entry.status.state != ModelState::kLoading) continue;
-    list.back().load_seconds = seconds_since(entry.load_began);
-    if (entry.file_bytes > 0)
-      list.back().progress = std::clamp((resident_bytes() - entry.resident_before) / entry.file_bytes, 0.0, 0.99);
+    if (entry.status.state == ModelState::kLoading) list.back().load_seconds = seconds_since(entry.load_began);
   }
   return list;
 }
@@ -149,9 +148,15 @@ std::vector<std::shared_ptr<Servable>> ModelRepository::ready_models() const {
 
 bool ModelRepository::ready() const {
   const std::lock_guard lock(mutex_);
-  for (const auto& [name, entry] : entries_)
-    if (!entry.status.never_loaded && !entry.servable && entry.status.reason != "unloaded") return false;
-  return true;
+  if (settled_) return true;
+  bool any_ready = false, any_failed = false;
+  for (const auto& [name, entry] : entries_) {
+    if (entry.status.state == ModelState::kLoading) return false;
+    any_ready |= entry.servable != nullptr;
+    any_failed |= !entry.status.never_loaded && !entry.servable && entry.status.reason != "unloaded";
+  }
+  settled_ = any_ready || !any_failed;
+  return settled_;
 }
 
 void ModelRepository::run() {
@@ -162,46 +167,65 @@ void ModelRepository::run() {
     const Job job = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();
-    Result<void> done;
-    try {
-      done = load_now(job.name);
-    } catch (const std::exception& e) {
-      done = error(Code::kInternal, "[serve] loading '{}': {}", printable(job.name), e.what());
-    }
+    const Result<void> done = guarded("serve", [&] { return load_now(job); });
     lock.lock();
-    if (!done) {
-      Entry& entry = entries_.find(job.name)->second;
+    Entry& entry = entries_.find(job.name)->second;
+    if (!done && job.generation == entry.generation) {
       entry.status.reason = done.error().message();
       if (!entry.servable) entry.status.state = ModelState::kUnavailable;
       log::warn("{}", done.error().message());
     }
     lock.unlock();
-    if (job.done) job.done(std::move(done));
+    for (const auto& tell : job.done) tell(done);
     lock.lock();
   }
 }
 
-Result<void> ModelRepository::load_now(const std::string& name) {
+Result<void> ModelRepository::load_now(const Job& job) {
+  const std::string& name = job.name;
   ModelSpec spec;
   {
     const std::lock_guard lock(mutex_);
-    Entry& entry = entries_.find(name)->second;
-    entry.load_began = std::chrono::steady_clock::now();
-    entry.resident_before = resident_bytes();
-    entry.file_bytes = bytes_at(entry.spec.versions.back().path);
-    spec = entry.spec;
+    spec = entries_.find(name)->second.spec;
   }
-  auto fresh = std::make_shared<Servable>(INGOT_TRY(loader_(spec, spec.versions.back())));
+  if (!spec.folder.empty()) spec = INGOT_TRY(model_at(spec.folder, name));  // a version may have come
+  {
+    const std::lock_guard lock(mutex_);
+    Entry& entry = entries_.find(name)->second;
+    if (job.generation != entry.generation) return std::unexpected(unloaded_meanwhile(name));
+    entry.spec = spec;
+    entry.status.kind = spec.kind;
+    if (!entry.servable) entry.status.version = spec.versions.back().number;
+    entry.load_began = std::chrono::steady_clock::now();
+    entry.status.progress = 0;
+  }
+  const std::string& path = spec.versions.back().path;
+  INGOT_TRY(check_memory(fmt::format("model '{}'", printable(name)), bytes_at(path),
+                         "unload others first, or choose a smaller model"));
+  const auto on_progress = [&](size_t bytes, size_t total) {
+    if (total > 0) note_progress(name, static_cast<double>(bytes) / static_cast<double>(total));
+  };
+  auto fresh = std::make_shared<Servable>(INGOT_TRY(loader_(spec, spec.versions.back(), on_progress)));
   fresh->loaded_at = std::time(nullptr);
   std::shared_ptr<Servable> old;  // freed without the lock, by whoever uses it last
   const std::lock_guard lock(mutex_);
   Entry& entry = entries_.find(name)->second;
+  if (job.generation != entry.generation) {
+    old = std::move(fresh);
+    return std::unexpected(unloaded_meanwhile(name));
+  }
+  entry.status.version = fresh->version;
   old = std::exchange(entry.servable, std::move(fresh));
   entry.status.state = ModelState::kReady;
   entry.status.progress = 1;
   entry.status.reason.clear();
   entry.status.load_seconds = seconds_since(entry.load_began);
   return {};
+}
+
+void ModelRepository::note_progress(const std::string& name, double progress) {
+  const std::lock_guard lock(mutex_);
+  entries_.find(name)->second.status.progress = std::clamp(progress, 0.0, 0.99);
 }
 
 }  // namespace ingot::serving

@@ -1,10 +1,12 @@
 // The models of a server: which there are, which are loaded, and the way from a name to one that answers.
 //
 // Models load on one thread, in order; requests find what is ready meanwhile. Who found a model keeps it alive until
-// its answers end, so unloading and reloading drop no request. A reload replaces a version once the new one is ready.
+// its answers end, so unloading and reloading drop no request. A reload looks again which versions there are and
+// replaces the model once the new one is ready. At most one load of a model waits: who asks meanwhile joins it.
 // Ownership: owns the models. Thread-safety: every member from any thread.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -33,7 +35,7 @@ struct Servable {
   std::shared_ptr<TensorModel> tensor;
 };
 
-enum class ModelState : uint8_t { kUnavailable, kLoading, kReady, kUnloading };
+enum class ModelState : uint8_t { kUnavailable, kLoading, kReady };
 std::string_view model_state_name(ModelState state);  // "READY"
 
 struct ModelStatus {
@@ -43,11 +45,13 @@ struct ModelStatus {
   ModelState state = ModelState::kUnavailable;
   std::string reason;        // why it is unavailable; "unloaded"
   double load_seconds = 0;   // so far, or in all
-  double progress = 0;       // of loading, 0 to 1: an estimate from the memory that it took so far
+  double progress = 0;       // of loading, 0 to 1, as its loader tells
   bool never_loaded = true;  // known, and nothing else
 };
 
-using Loader = std::function<Result<Servable>(const ModelSpec& spec, const ModelVersion& version)>;
+using OnProgress = std::function<void(size_t bytes, size_t bytes_total)>;
+using Loader =
+    std::function<Result<Servable>(const ModelSpec& spec, const ModelVersion& version, const OnProgress& on_progress)>;
 
 class ModelRepository {
  public:
@@ -58,11 +62,17 @@ class ModelRepository {
 
   // Makes a model known. Errors: kAlreadyExists.
   Result<void> add(ModelSpec spec);
-  // Has it loaded (the latest version) by the loading thread; done may be empty, and is called on that thread.
-  // Errors: kNotFound. For a model that is loaded: a reload.
+  // Has it loaded (the latest version) by the loading thread; done may be empty, and is called on that thread, with
+  // kAborted if the model was unloaded meanwhile. Errors: kNotFound. For a model that is loaded: a reload.
   Result<void> load(const std::string& name, std::function<void(Result<void>)> done = {});
-  // No new request finds it; it is freed when its last answer ended. Errors: kNotFound.
+  // No new request finds it; it is freed when its last answer ended. A load that waits or runs comes to nothing.
+  // Errors: kNotFound.
   Result<void> unload(const std::string& name);
+
+  // Whether clients may load and unload; not unless the owner of the server says so.
+  void allow_changes(bool allowed) { changes_allowed_ = allowed; }
+  // For every protocol's way to load and unload. Errors: kUnavailable, in Triton's words.
+  Result<void> may_change() const;
 
   // version 0: the latest that is ready.
   // Errors: kNotFound (unknown), kUnavailable (loading, failed or unloaded, with the reason).
@@ -72,7 +82,8 @@ class ModelRepository {
   // All versions that were ever asked for, and the names of the rest; by name.
   std::vector<ModelStatus> index() const;
   std::vector<std::shared_ptr<Servable>> ready_models() const;
-  // Every model whose load was asked for at start is ready (or has been unloaded since).
+  // Once nothing loads any more and a model is ready (or none failed), for good: what clients load later, or fail to,
+  // does not take the server away from its other models.
   bool ready() const;
 
  private:
@@ -80,15 +91,18 @@ class ModelRepository {
     ModelSpec spec;
     ModelStatus status;
     std::chrono::steady_clock::time_point load_began;
-    double resident_before = 0, file_bytes = 0;
+    uint64_t generation = 0;  // counts its unloads: a load of an earlier one is void
     std::shared_ptr<Servable> servable;
   };
   struct Job {
     std::string name;
-    std::function<void(Result<void>)> done;
+    uint64_t generation;
+    std::vector<std::function<void(Result<void>)>> done;
   };
   void run();
-  Result<void> load_now(const std::string& name);
+  Result<void> load_now(const Job& job);
+  void note_progress(const std::string& name, double progress);
+  static Status unloaded_meanwhile(const std::string& name);
 
   const Loader loader_;
   mutable std::mutex mutex_;
@@ -96,6 +110,8 @@ class ModelRepository {
   std::map<std::string, Entry, std::less<>> entries_;
   std::deque<Job> jobs_;
   bool stop_ = false;
+  mutable bool settled_ = false;  // was ready once
+  std::atomic<bool> changes_allowed_{false};
   std::thread thread_;
 };
 

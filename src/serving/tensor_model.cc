@@ -1,8 +1,9 @@
 #include "serving/tensor_model.h"
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
 
+#include "base/guarded.h"
 #include "formats/printable.h"
 #include "serving/tensor_rows.h"
 
@@ -28,12 +29,6 @@ std::string names_of(const std::vector<TensorPort>& ports) {
   return names;
 }
 
-bool named_like_a_batch(std::string symbol) {
-  for (char& c : symbol)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return symbol == "n" || symbol == "b" || symbol.find("batch") != std::string::npos;
-}
-
 // What an output that is not copied keeps alive; freed in the order of need. An output may be an input unchanged.
 struct Held {
   Held(std::vector<Tensor> i, std::shared_ptr<Session> s, Session::Outputs o)
@@ -43,6 +38,13 @@ struct Held {
   Session::Outputs outputs;
 };
 
+size_t bytes_of(const TensorView& t) {
+  size_t bytes = t.num_bytes();
+  if (t.dtype == DType::kString)
+    for (int64_t i = 0; i < t.num_elements(); ++i) bytes += t.as<std::string>()[i].size();
+  return bytes;
+}
+
 int64_t unix_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
       .count();
@@ -50,24 +52,13 @@ int64_t unix_ms() {
 
 }  // namespace
 
-bool TensorModel::looks_batchable(const Graph& graph) {
-  std::optional<std::string> symbol;
-  const auto shares = [&](ValueId id) {
-    const Type& type = graph.value(id).type;
-    if (!type.ranked() || type.dims->empty() || type.dims->front().is_const()) return false;
-    const std::string name = type.dims->front().to_string();
-    if (!symbol) symbol = name;
-    return name == *symbol && type.dtype != DType::kString;
-  };
-  return std::ranges::all_of(graph.inputs(), shares) && std::ranges::all_of(graph.outputs(), shares) && symbol &&
-         named_like_a_batch(*symbol);
-}
-
 Result<std::shared_ptr<TensorModel>> TensorModel::create(std::unique_ptr<Session> session, BatchOptions options) {
   std::shared_ptr<TensorModel> model(new TensorModel(std::move(session), std::move(options)));
   const Graph& graph = model->session_->graph();
   for (const ValueId id : graph.inputs()) model->inputs_.push_back(port_of(graph.value(id)));
   for (const ValueId id : graph.outputs()) model->outputs_.push_back(port_of(graph.value(id)));
+  if (model->options_.batch_max > 0 && model->inputs_.empty())
+    return invalid("[serve] a model without inputs has nothing to batch");
   if (model->options_.batch_max > 0)
     for (const auto* ports : {&model->inputs_, &model->outputs_})
       for (const TensorPort& p : *ports)
@@ -130,6 +121,7 @@ Result<void> TensorModel::submit(TensorRequest request) {
   w.inputs = INGOT_TRY(check(request));
   w.request = std::move(request);
   w.arrived = Clock::now();
+  for (const Tensor& t : w.inputs) w.bytes += bytes_of(t);
   if (options_.batch_max > 0) {
     w.rows = w.inputs.front().shape()[0];
     for (const Tensor& t : w.inputs)
@@ -141,11 +133,13 @@ Result<void> TensorModel::submit(TensorRequest request) {
   }
   const std::lock_guard lock(mutex_);
   if (stop_) return error(Code::kUnavailable, "[serve] the model is being unloaded");
-  if (queue_.size() >= options_.queue_max) {
+  if (queue_.size() >= options_.queue_max || (!queue_.empty() && queue_bytes_ + w.bytes > options_.queue_bytes_max)) {
     ++stats_.refused;
-    return error(Code::kResourceExhausted, "[serve] {} requests wait for this model already: try again later",
-                 queue_.size());
+    return error(Code::kResourceExhausted,
+                 "[serve] {} requests of {} bytes wait for this model already: try again later", queue_.size(),
+                 queue_bytes_);
   }
+  queue_bytes_ += w.bytes;
   queue_.push_back(std::move(w));
   changed_.notify_one();
   return {};
@@ -196,6 +190,7 @@ TensorModel::Batch TensorModel::take_batch(std::unique_lock<std::mutex>& lock) {
     batch.push_back(std::move(*at));
     at = queue_.erase(at);
   }
+  for (const Waiting& w : batch) queue_bytes_ -= w.bytes;
   return batch;
 }
 
@@ -207,6 +202,10 @@ void TensorModel::run() {
     const auto now = Clock::now();
     std::erase_if(batch, [&](Waiting& w) {
       w.started = now;
+      if (w.request.cancelled && w.request.cancelled->load()) {
+        finish(w, error(Code::kCancelled, "[serve] the client cancelled the request"));
+        return true;
+      }
       if (!w.request.deadline || now < *w.request.deadline) return false;
       finish(w, error(Code::kDeadlineExceeded, "[serve] the request waited longer than its timeout"));
       return true;
@@ -217,8 +216,13 @@ void TensorModel::run() {
 }
 
 void TensorModel::execute(Batch batch) {
-  const auto done = try_execute(batch);
+  const auto attempt = [this](Batch& b) { return guarded("serve", [&] { return try_execute(b); }); };
+  // Who was told already, before something was thrown, has no on_done left.
+  const auto told = [](const Waiting& w) { return !w.request.on_done; };
+  const auto done = attempt(batch);
   if (done) return;
+  std::erase_if(batch, told);
+  if (batch.empty()) return;
   if (batch.size() == 1) {
     finish(batch.front(), std::unexpected(done.error()));
     return;
@@ -226,7 +230,8 @@ void TensorModel::execute(Batch batch) {
   for (Waiting& w : batch) {
     Batch alone;
     alone.push_back(std::move(w));
-    if (const auto again = try_execute(alone); !again) finish(alone.front(), std::unexpected(again.error()));
+    const auto again = attempt(alone);
+    if (!again && !told(alone.front())) finish(alone.front(), std::unexpected(again.error()));
   }
 }
 
@@ -290,7 +295,7 @@ void TensorModel::finish(Waiting& w, Result<TensorAnswer> answer) {
       wanted.outputs.push_back(*std::ranges::find(answer->outputs, name, &NamedTensor::name));
     answer = std::move(wanted);
   }
-  w.request.on_done(std::move(answer));
+  std::exchange(w.request.on_done, nullptr)(std::move(answer));
 }
 
 }  // namespace ingot::serving

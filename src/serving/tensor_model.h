@@ -1,11 +1,13 @@
-// A tensor model that answers: named tensors in, named tensors out, batched with others where it can be.
+// A tensor model that answers: named tensors in, named tensors out, batched with others where that is asked for.
 //
 // Requests wait in a bounded queue; one thread takes them, joins those of equal shapes along the first dimension,
-// runs the session and hands each its rows. A batch that fails is run again one by one, so one bad request fails
-// alone. Feeds the KServe faces. Ownership: owns session and thread. Thread-safety: every member from any thread.
+// runs the session and hands each its rows. No graph says whether its rows are independent (a mean over the first
+// dimension would mix strangers' data), so nothing is joined unless BatchOptions says so. A batch that fails is run
+// again one by one, so one bad request fails alone. Feeds the KServe faces. Ownership: owns session and thread.
+// Thread-safety: every member from any thread.
 #pragma once
 
-#include <array>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -46,16 +48,22 @@ struct TensorRequest {
   std::vector<NamedTensor> inputs;   // each of the model's once, in any order
   std::vector<std::string> outputs;  // wanted, in this order; empty: all
   std::optional<Clock::time_point> deadline;
+  // Set from any thread when nobody wants the answer any more: what has not begun then ends with kCancelled. May be
+  // null.
+  std::shared_ptr<const std::atomic<bool>> cancelled;
   // Called once, on the model's thread: it must neither block nor throw.
   std::function<void(Result<TensorAnswer>)> on_done;
 };
 
 struct BatchOptions {
-  int64_t batch_max = 0;           // rows of a batch; 0: requests run one by one, whatever their first dimension
+  // Rows of a batch; 0: requests run one by one. Only for a model whose rows do not depend on each other: its owner
+  // says so, nothing checks it.
+  int64_t batch_max = 0;
   bool refuse_larger = false;      // a request of more rows is refused; otherwise it runs alone
   std::vector<int64_t> preferred;  // sizes that are not waited beyond
   std::chrono::microseconds delay_max{0};
-  size_t queue_max = 1024;  // requests
+  size_t queue_max = 1024;                     // requests
+  size_t queue_bytes_max = size_t{512} << 20;  // of their inputs; one request is always taken
 };
 
 struct Duration {
@@ -87,9 +95,6 @@ class TensorModel {
   TensorModel(const TensorModel&) = delete;
   TensorModel& operator=(const TensorModel&) = delete;
 
-  // All inputs and outputs share a first dimension that is called like a batch: rows of different requests may meet.
-  static bool looks_batchable(const Graph& graph);
-
   const std::vector<TensorPort>& inputs() const { return inputs_; }
   const std::vector<TensorPort>& outputs() const { return outputs_; }
   const BatchOptions& options() const { return options_; }
@@ -104,6 +109,7 @@ class TensorModel {
     TensorRequest request;
     std::vector<Tensor> inputs;  // in the graph's order
     int64_t rows = 1;
+    size_t bytes = 0;
     Clock::time_point arrived, started;
   };
   using Batch = std::vector<Waiting>;
@@ -126,6 +132,7 @@ class TensorModel {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Waiting> queue_;
+  size_t queue_bytes_ = 0;
   TensorStats stats_;
   bool stop_ = false;
   std::thread thread_;

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <future>
+#include <new>
 
 #include "backends/ref/ref.h"
 #include "serving/tensor_rows.h"
@@ -72,6 +74,40 @@ TEST(TensorModel, a_batch_larger_than_the_largest_runs_alone_unless_refused) {
   EXPECT_EQ(ask(*model, rows(9, 0)).get()->outputs.front().tensor.shape(), (Shape{9, 3}));
 }
 
+// y = x, but memory runs out at the sight of 13.
+class Unlucky final : public Backend {
+ public:
+  std::string_view name() const override { return "unlucky"; }
+  Support supports(const NodeView&) const override { return Support::yes(); }
+  Result<Kernel> prepare(const NodeView&, ThreadPool&) const override {
+    const auto run = [](KernelContext& c) {
+      const auto n = static_cast<size_t>(c.in(0).num_elements());
+      if (std::ranges::count(std::span(c.in(0).as<float>(), n), 13.0f) > 0) throw std::bad_alloc();
+      std::copy_n(c.in(0).as<float>(), n, static_cast<float*>(c.out(0).data));
+    };
+    return Kernel{.name = "unlucky", .run = run};
+  }
+};
+
+TEST(TensorModel, what_is_thrown_fails_its_request_alone) {
+  Graph g;
+  const ValueId x = g.add_input("x", Type::of(DType::kF32, {Dim::symbol("batch"), 3}));
+  g.add_output(g.add(Op::kAbs, {x}).value());
+  const Unlucky unlucky;
+  auto session =
+      Session::create(std::move(g), {.pool = std::make_shared<ThreadPool>(2), .backends = {&unlucky}}).value();
+  const auto model = TensorModel::create(std::move(session), {.batch_max = 8}).value();
+  std::vector<std::future<Result<TensorAnswer>>> answers;
+  for (int i = 0; i < 6; ++i) answers.push_back(ask(*model, rows(1, i == 2 ? 13.0f : 100.0f)));
+  for (int i = 0; i < 6; ++i) {
+    const auto answer = answers[static_cast<size_t>(i)].get();
+    EXPECT_EQ(answer.has_value(), i != 2);
+    if (!answer) {
+      EXPECT_EQ(answer.error().code(), Code::kResourceExhausted);
+    }
+  }
+}
+
 TEST(TensorModel, a_request_past_its_deadline_is_not_run) {
   const auto model = doubler();
   std::promise<Result<TensorAnswer>> promise;
@@ -81,6 +117,18 @@ TEST(TensorModel, a_request_past_its_deadline_is_not_run) {
   request.on_done = [&](Result<TensorAnswer> answer) { promise.set_value(std::move(answer)); };
   ASSERT_TRUE(model->submit(std::move(request)));
   EXPECT_EQ(promise.get_future().get().error().code(), Code::kDeadlineExceeded);
+}
+
+TEST(TensorModel, a_request_that_nobody_waits_for_is_not_run) {
+  const auto model = doubler();
+  std::promise<Result<TensorAnswer>> promise;
+  TensorRequest request;
+  request.inputs.push_back({"x", rows(1, 0)});
+  request.cancelled = std::make_shared<std::atomic<bool>>(true);
+  request.on_done = [&](Result<TensorAnswer> answer) { promise.set_value(std::move(answer)); };
+  ASSERT_TRUE(model->submit(std::move(request)));
+  EXPECT_EQ(promise.get_future().get().error().code(), Code::kCancelled);
+  EXPECT_EQ(model->stats().executions, 0u);
 }
 
 TEST(TensorModel, what_waits_when_the_model_ends_is_told) {
@@ -97,6 +145,12 @@ TEST(TensorModel, a_full_queue_refuses) {
   auto first = ask(*model, rows(1, 0)), second = ask(*model, rows(1, 0));
   EXPECT_EQ(ask(*model, rows(1, 0)).get().error().code(), Code::kResourceExhausted);
   EXPECT_EQ(model->stats().refused, 1u);
+}
+
+TEST(TensorModel, a_queue_of_too_many_bytes_refuses) {
+  const auto model = doubler({.batch_max = 64, .delay_max = std::chrono::hours(1), .queue_bytes_max = 100});
+  auto first = ask(*model, rows(10, 0));  // 120 bytes, but alone
+  EXPECT_EQ(ask(*model, rows(1, 0)).get().error().code(), Code::kResourceExhausted);
 }
 
 TEST(TensorModel, an_answer_outlives_its_model) {

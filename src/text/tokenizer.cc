@@ -26,16 +26,21 @@ Result<std::shared_ptr<const Tokenizer>> Tokenizer::from_json(std::string_view t
 namespace {
 
 // eos_token_id of generation_config.json: one id or several.
-void add_generation_ends(const Source& source, int size, std::vector<int>& ends) {
-  const MetaValue* value = source.find_metadata("generation_config.eos_token_id");
-  if (value == nullptr) return;
-  const auto add = [&](int64_t id) {
-    if (id >= 0 && id < size) ends.push_back(static_cast<int>(id));
-  };
-  if (const auto* one = std::get_if<int64_t>(value)) add(*one);
-  if (const auto* many = std::get_if<std::vector<int64_t>>(value)) std::for_each(many->begin(), many->end(), add);
+Result<void> add_generation_ends(const Source& source, int size, std::vector<int>& ends) {
+  constexpr std::string_view kKey = "generation_config.eos_token_id";
+  const MetaValue* value = source.find_metadata(kKey);
+  if (value == nullptr) return {};
+  std::vector<int64_t> ids;
+  if (const auto* one = std::get_if<int64_t>(value)) ids = {*one};
+  if (const auto* many = std::get_if<std::vector<int64_t>>(value)) ids = *many;
+  for (const int64_t id : ids) {
+    if (id < 0 || id >= size)
+      return invalid("[tokenizer] '{}': {} is not in the vocabulary of {} tokens", kKey, id, size);
+    ends.push_back(static_cast<int>(id));
+  }
   std::sort(ends.begin(), ends.end());
   ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
+  return {};
 }
 
 std::string_view as_text(const MappedFile& file) {
@@ -59,7 +64,7 @@ Result<std::shared_ptr<const Tokenizer>> Tokenizer::from_source(const Source& so
         source.paths().empty() ? std::string("the folder") : source.paths().front());
   auto parts =
       INGOT_TRY(tokenizer::parts_from_json(source.file("tokenizer.json"), source.file("tokenizer_config.json")));
-  add_generation_ends(source, parts->size, parts->special.end_of_generation);
+  INGOT_TRY(add_generation_ends(source, parts->size, parts->special.end_of_generation));
   return std::make_shared<Tokenizer>(std::move(parts));
 }
 

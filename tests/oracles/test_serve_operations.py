@@ -46,6 +46,7 @@ def test_a_broken_model_beside_a_good_one_with_keep_going(gemma, tmp_path):
         health = s.get("/health")[1]
         states = {m["name"]: m["state"] for m in health["models"]}
         assert states == {"good": "READY", "broken": "UNAVAILABLE"}
+        assert s.get("/ready")[0] == 200
         status, body, headers = s.post("/v1/completions", {"model": "broken", "prompt": "Hi"})
         assert status == 503 and "gguf" in body["error"]["message"] and headers["retry-after"]
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <random>
 
+#include "base/guarded.h"
+
 namespace ingot::llm {
 namespace {
 
@@ -121,10 +123,16 @@ int Engine::Impl::retry_after_s() const {
 }
 
 void Engine::Impl::loop() {
-  while (take_news()) {
-    now_ = EngineClock::now();
-    end_expired();
-    if (!scheduler_.idle()) step();
+  for (bool more = true; more;) {
+    // What is thrown where no single request is to blame ends all that run, and the engine goes on.
+    const auto done = guarded("engine", [&]() -> Result<void> {
+      more = take_news();
+      now_ = EngineClock::now();
+      end_expired();
+      if (!scheduler_.idle()) step();
+      return {};
+    });
+    if (!done) fail_all(done.error());
     ended_.clear();
   }
 }
@@ -132,7 +140,7 @@ void Engine::Impl::loop() {
 // Waits until there is something to do, then takes what other threads left. False: the end.
 bool Engine::Impl::take_news() {
   std::unique_lock lock(mutex_);
-  wake_.wait(lock, [&] { return !scheduler_.idle() || !inbox_.empty() || !cancels_.empty() || kill_; });
+  wake_.wait(lock, [&] { return !scheduler_.idle() || !inbox_.empty() || !cancels_.empty() || kill_ || stop_; });
   auto arrived = std::exchange(inbox_, {});
   const auto cancels = std::exchange(cancels_, {});
   const bool kill = std::exchange(kill_, false), stop = stop_;
@@ -146,13 +154,18 @@ bool Engine::Impl::take_news() {
   return !stop;
 }
 
-void Engine::Impl::begin(Live live) {
-  for (auto& c : live->choices) {
-    c->id = live->id;
-    if (live->request.make_mask) c->answer.use_mask(live->request.make_mask());
-  }
-  scheduler_.add(*live->choices.front());
-  live_.emplace(live->id, std::move(live));
+void Engine::Impl::begin(Live arrived) {
+  const uint64_t id = arrived->id;
+  LiveRequest& live = *live_.emplace(id, std::move(arrived)).first->second;
+  const auto done = guarded("engine", [&]() -> Result<void> {
+    for (auto& c : live.choices) {
+      c->id = id;
+      if (live.request.make_mask) c->answer.use_mask(live.request.make_mask());
+    }
+    return {};
+  });
+  if (!done) return fail(live, done.error());
+  scheduler_.add(*live.choices.front());
 }
 
 void Engine::Impl::end_expired() {
@@ -186,7 +199,7 @@ void Engine::Impl::run_work(std::span<const Work> work) {
                                                   : w.last,
          .hidden = choice.live->pools()});
   }
-  const auto out = model_.runner->run(slices_);
+  const auto out = guarded("engine", [&] { return model_.runner->run(slices_); });
   if (!out) {
     const std::vector<Work> failed(work.begin(), work.end());
     for (const Work& w : failed) fail(*static_cast<Choice*>(w.sequence)->live, out.error());
@@ -229,8 +242,10 @@ void Engine::Impl::collect(const Work& w, std::span<const float> logits, std::sp
 void Engine::Impl::sample_all() {
   const auto one = [](Job& job) {
     if (job.choice->live->pools()) return;
-    job.step = job.choice->answer.ends_at_once() ? job.choice->answer.end(FinishReason::kLength)
-                                                 : job.choice->answer.next(job.logits);
+    Answer& answer = job.choice->answer;
+    job.step = guarded("engine", [&]() -> Result<Answer::Step> {
+      return answer.ends_at_once() ? answer.end(FinishReason::kLength) : answer.next(job.logits);
+    });
   };
   ThreadPool& pool = model_.runner->session().pool();
   if (jobs_.size() > 1 && pool.size() > 1) {

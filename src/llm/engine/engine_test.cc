@@ -414,6 +414,70 @@ TEST(Engine, a_mask_rules_each_choice_and_a_dead_end_fails_the_request_alone) {
   EXPECT_TRUE(engine->run(greedy({1}, 1)));
 }
 
+TEST(Engine, nothing_ends_an_answer_before_min_tokens) {
+  const auto engine = make_engine();
+  const auto free = engine->run(greedy(prompt_of(1, 20), 12));
+  ASSERT_TRUE(free);
+  const auto ids = ids_of(free->choices[0]);
+  Request r = greedy(prompt_of(1, 20), 12);
+  r.stop_token_ids = {ids[1]};
+  ASSERT_EQ(engine->run(r)->choices[0].tokens.size(), 1U);
+  r.sampler.min_tokens = 5;
+  const auto late = engine->run(r);
+  ASSERT_TRUE(late);
+  EXPECT_GE(late->choices[0].tokens.size(), 5U);
+  for (size_t i = 0; i < 5; ++i) EXPECT_NE(late->choices[0].tokens[i].id, ids[1]);
+  r.stop_token_ids.clear();
+  r.stop = {free->choices[0].text.substr(0, 1)};
+  r.sampler.min_tokens = 0;
+  ASSERT_EQ(engine->run(r)->choices[0].finish, FinishReason::kStopString);
+  r.sampler.min_tokens = 5;
+  EXPECT_GE(engine->run(r)->choices[0].tokens.size(), 6U);
+}
+
+TEST(BreakerCache, builds_each_list_once_and_forgets_the_oldest) {
+  const LoadedModel model = open_model({});
+  BreakerCache cache;
+  const auto get = [&](std::vector<std::string> strings) { return cache.get(*model.tokenizer, 272, strings).value(); };
+  const auto first = get({"a", "b"});
+  EXPECT_EQ(get({"a", "b"}), first);
+  EXPECT_NE(get({"a"}), first);
+  for (size_t i = 0; i < BreakerCache::kListsMax; ++i) get({fmt::format("{}", i)});
+  EXPECT_NE(get({"a", "b"}), first);
+}
+
+// Throws where the engine's thread, or one of the pool's, asks it for something.
+struct Throwing : TokenMask {
+  std::span<const uint64_t> allowed() override { throw std::bad_alloc(); }
+  void accept(int32_t) override {}
+};
+
+TEST(Engine, what_is_thrown_fails_its_request_alone) {
+  const auto engine = make_engine();
+  Recorder others[2];
+  for (Recorder& r : others) {
+    Request request = greedy(prompt_of(3, 20), 40);
+    request.on_event = r.sink();
+    ASSERT_TRUE(engine->submit(std::move(request)));
+  }
+  Request r = greedy(prompt_of(1, 8), 4);
+  r.make_mask = []() -> std::unique_ptr<TokenMask> { throw std::runtime_error("no mask today"); };
+  const auto early = engine->run(r);
+  ASSERT_FALSE(early);
+  EXPECT_EQ(early.error().code(), Code::kInternal);
+  EXPECT_NE(early.error().message().find("no mask today"), std::string::npos);
+  r.make_mask = [] { return std::make_unique<Throwing>(); };
+  r.n = 3;
+  const auto late = engine->run(r);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code(), Code::kResourceExhausted);
+  for (Recorder& o : others) {
+    o.wait();
+    EXPECT_FALSE(o.events.back().error);
+  }
+  EXPECT_TRUE(engine->run(greedy({1}, 1)));
+}
+
 TEST(Engine, threads_may_submit_cancel_and_look_at_once) {
   const auto engine = make_engine({.kv_tokens = 256}, {.batch_tokens = 64, .sequences_max = 16});
   std::vector<std::thread> threads;

@@ -59,7 +59,8 @@ Result<std::unique_ptr<LiveRequest>> LiveRequest::create(Request request, const 
                              .stop_token_ids = request.stop_token_ids,
                              .include_stop = request.include_stop,
                              .show_special = request.show_special};
-  const SamplerVocab vocab = INGOT_TRY(sampler_vocab(*c.tokenizer, c.vocab, request.sampler));
+  SamplerVocab vocab = INGOT_TRY(sampler_vocab(*c.tokenizer, c.vocab, request.sampler, *c.breakers));
+  vocab.stops = request.stop_token_ids;
   live->open = request.pooling == Pooling::kNone ? request.n : 1;
   for (int i = 0; i < live->open; ++i) {
     SamplerParams params = request.sampler;

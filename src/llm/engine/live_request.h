@@ -34,6 +34,7 @@ struct RequestContext {
   int64_t max_tokens = -1;  // for requests without
   int64_t sequences_max = 0;
   uint64_t key_seed = 0;
+  std::shared_ptr<BreakerCache> breakers = std::make_shared<BreakerCache>();
 };
 
 struct LiveRequest {

@@ -94,6 +94,7 @@ TEST_P(SameAnswer, alone_and_under_load_with_and_without_cache_and_preempted) {
   EXPECT_EQ(stats.preemptions, 0U);
   EXPECT_EQ(all_at_once(192, {.batch_tokens = 256, .decode_stall = 1}, stats), want) << "preemption";
   EXPECT_GT(stats.preemptions, 0U);
+  EXPECT_EQ(stats.prefix_queries_tokens, stats.prompt_tokens);  // what comes back is no query
   EXPECT_EQ(stats.kv_pages_used, 0);
 }
 

@@ -241,8 +241,10 @@ FairQueue::Visit Scheduler::try_admit(Sequence& s) {
   s.computed = s.cached = static_cast<int64_t>(s.pages.size()) * pages_.page_tokens();
   for (int64_t i = 0; i < fresh; ++i) s.pages.push_back(*pages_.allocate());
   if (options_.prefix_cache) {
-    counts_.prefix_queries_tokens += static_cast<uint64_t>(s.length());
-    counts_.prefix_hits_tokens += static_cast<uint64_t>(s.cached);
+    if (s.admissions == 0) {  // one that was preempted finds its own pages
+      counts_.prefix_queries_tokens += static_cast<uint64_t>(s.length());
+      counts_.prefix_hits_tokens += static_cast<uint64_t>(s.cached);
+    }
     const size_t full = s.tokens.size() / static_cast<size_t>(pages_.page_tokens());
     compute_keys(s, full);
     for (size_t i = s.published; i < full; ++i) pending_.try_emplace(s.keys[i], &s);

@@ -1,7 +1,8 @@
 // Repetition, frequency and presence penalties over the last tokens (prompt and answer).
 //
 //   logit > 0: logit / repeat, else logit * repeat    (Keskar et al. 2019, CTRL)
-//   logit - count * frequency - (count > 0) * presence    (the OpenAI API)
+//   logit - said * frequency - (said > 0) * presence    (the OpenAI API)
+// where `said` counts the answer's tokens, and the prompt's too if SamplerParams::prompt_counts (llama.cpp's rule).
 // Counts are kept up to date token by token: a step costs the distinct tokens of the window.
 // Not thread-safe; one per Sampler.
 #pragma once
@@ -19,22 +20,23 @@ class Penalties {
   explicit Penalties(const SamplerParams& params);
 
   bool active() const { return active_; }
-  // history: all tokens so far; its last one has just been added.
-  void accept(std::span<const Token> history);
+  // history: all tokens so far; its last one has just been added. The prompt's come first.
+  void accept(std::span<const Token> history, bool of_prompt);
   void apply(Candidates& candidates) const;
 
  private:
   struct Count {
     Token token;
-    int32_t count;
+    int32_t count, said;
   };
-  void add(Token token);
-  void remove(Token token);
-  float penalized(float logit, int32_t count) const;
+  void add(Token token, bool said);
+  void remove(Token token, bool said);
+  float penalized(float logit, const Count& count) const;
 
   float repeat_, frequency_, presence_;
   int64_t last_n_;  // -1: all
-  bool active_;
+  bool active_, prompt_counts_;
+  size_t prompt_tokens_ = 0;   // of the history
   std::vector<Count> counts_;  // by rising token
 };
 

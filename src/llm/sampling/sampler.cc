@@ -41,7 +41,9 @@ Result<Sampler> Sampler::create(SamplerParams params, SamplerVocab vocab) {
       return invalid("[sampler] 'logit_bias': token {} is not in the vocabulary (0 to {})", token, vocab.size - 1);
     }
   }
-  std::erase_if(vocab.eog, [&](Token t) { return t < 0 || t >= vocab.size; });
+  const auto outside = [&](Token t) { return t < 0 || t >= vocab.size; };
+  std::erase_if(vocab.eog, outside);
+  std::erase_if(vocab.stops, outside);
   return Sampler(std::move(params), std::move(vocab));
 }
 
@@ -60,18 +62,18 @@ Sampler::Sampler(SamplerParams params, SamplerVocab vocab)
 
 bool Sampler::has_step(SamplerStep step) const { return std::ranges::find(params_.order, step) != params_.order.end(); }
 
-void Sampler::remember(Token token) {
+void Sampler::remember(Token token, bool of_prompt) {
   if (!remembers_ || token < 0 || token >= vocab_.size) return;
   history_.push_back(token);
-  penalties_.accept(history_);
+  penalties_.accept(history_, of_prompt);
 }
 
 void Sampler::accept_prompt(std::span<const Token> tokens) {
-  for (Token token : tokens) remember(token);
+  for (Token token : tokens) remember(token, true);
 }
 
 void Sampler::accept(Token token) {
-  remember(token);
+  remember(token, false);
   ++step_;
   if (mirostat_.version() == 0) return;
   const std::span<const Candidate> drawn = candidates_.view();
@@ -79,13 +81,16 @@ void Sampler::accept(Token token) {
   if (chosen != drawn.end()) mirostat_.learn(chosen->p);
 }
 
-void Sampler::prepare(std::span<const float> logits, std::span<const uint64_t> mask, bool bar_eog) {
+void Sampler::prepare(std::span<const float> logits, std::span<const uint64_t> mask, bool bar_eog, bool bar_stops) {
   candidates_.reset(logits);
   for (const auto& [token, bias] : params_.logit_bias) {
     candidates_.edit_row()[static_cast<size_t>(token)] += bias;
   }
   if (bar_eog) {
     for (Token token : vocab_.eog) candidates_.edit_row()[static_cast<size_t>(token)] = kBarred;
+  }
+  if (bar_stops) {
+    for (Token token : vocab_.stops) candidates_.edit_row()[static_cast<size_t>(token)] = kBarred;
   }
   if (!mask.empty()) bar_outside(candidates_.edit_row(), mask);
 }
@@ -158,11 +163,12 @@ Result<Sampled> Sampler::sample(std::span<const float> logits, std::span<const u
     return invalid("[sampler] mask of {} words for a vocabulary of {}; it needs {}", allowed_mask.size(), size,
                    (size + 63) / 64);
   }
-  const bool bar_eog = params_.ignore_eos || step_ < static_cast<uint64_t>(params_.min_tokens);
-  prepare(logits, allowed_mask, bar_eog);
+  const bool too_early = step_ < static_cast<uint64_t>(params_.min_tokens);
+  const bool bar_eog = params_.ignore_eos || too_early;
+  prepare(logits, allowed_mask, bar_eog, too_early);
   run_steps();
   if (candidates_.view().empty() && bar_eog && !allowed_mask.empty()) {
-    prepare(logits, allowed_mask, false);
+    prepare(logits, allowed_mask, false, false);
     run_steps();
   }
   if (candidates_.view().empty()) {

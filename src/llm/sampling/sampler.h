@@ -31,6 +31,7 @@ struct SamplerVocab {
   // Needed when dry_multiplier > 0 (may be null then too: no breakers). DryBreakers::build makes it;
   // costly, so build it once for one list of strings.
   std::shared_ptr<const DryBreakers> dry_breakers;
+  std::vector<Token> stops;  // the request's own ends: barred, too, until min_tokens were generated
 };
 
 struct Sampled {
@@ -54,7 +55,7 @@ class Sampler {
   // allowed_mask: bit t % 64 of word t / 64 set: token t may be chosen; empty: all may
   // Cost: no allocation in steady state.
   // Errors: kInvalidArgument if the sizes are wrong, kFailedPrecondition if no token can be chosen.
-  // The end of generation is chosen in spite of ignore_eos and min_tokens if a mask allows only it.
+  // An end is chosen in spite of ignore_eos and min_tokens if a mask allows only it.
   Result<Sampled> sample(std::span<const float> logits, std::span<const uint64_t> allowed_mask = {});
 
   // What the last sample() drew from, with probabilities that sum to 1.
@@ -64,11 +65,11 @@ class Sampler {
 
  private:
   Sampler(SamplerParams params, SamplerVocab vocab);
-  void prepare(std::span<const float> logits, std::span<const uint64_t> mask, bool bar_eog);
+  void prepare(std::span<const float> logits, std::span<const uint64_t> mask, bool bar_eog, bool bar_stops);
   void run_steps();
   void run_step(SamplerStep step);
   void pick_likeliest();
-  void remember(Token token);
+  void remember(Token token, bool of_prompt);
   Token draw();
   bool has_step(SamplerStep step) const;
 

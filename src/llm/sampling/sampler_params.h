@@ -58,6 +58,7 @@ struct SamplerParams {
   float repeat_penalty = 1.0f;     // 1: off
   float frequency_penalty = 0.0f;  // 0: off
   float presence_penalty = 0.0f;   // 0: off
+  bool prompt_counts = true;       // for the last two; OpenAI's interface counts the answer alone
 
   float dry_multiplier = 0.0f;  // 0: off
   float dry_base = 1.75f;
@@ -67,7 +68,7 @@ struct SamplerParams {
 
   std::vector<std::pair<Token, float>> logit_bias;  // -infinity bars a token
   bool ignore_eos = false;                          // end-of-generation tokens are never chosen
-  int32_t min_tokens = 0;                           // nor before so many tokens were generated
+  int32_t min_tokens = 0;                           // nor, like every other end, before so many were generated
 
   std::optional<uint64_t> seed;     // none: drawn anew for each sampler
   std::optional<int32_t> logprobs;  // none: off; n: the chosen token's and the n likeliest

@@ -391,5 +391,46 @@ TEST(dry_breakers, a_string_is_found_inside_and_across_tokens) {
   EXPECT_EQ(b.match(std::vector<Token>{0, 6}, 1), 0u);
 }
 
+// The candidates' logits behind a chain of the penalties alone: [V], before the draw.
+std::vector<float> penalized(SamplerParams p, std::vector<Token> prompt, std::vector<Token> answer) {
+  p.order = {SamplerStep::kPenalties};
+  Sampler s = make(p, 4);
+  s.accept_prompt(prompt);
+  for (const Token t : answer) s.accept(t);
+  const std::vector<float> logits = {1, 1, 1, 1};
+  EXPECT_TRUE(s.sample(logits));
+  std::vector<float> out(4);
+  for (const Candidate& c : s.candidates()) out[static_cast<size_t>(c.id)] = std::log(c.p);
+  for (float& v : out) v -= out[3];  // what nobody said
+  return out;
+}
+
+TEST(Penalties, presence_and_frequency_may_leave_the_prompt_out) {
+  SamplerParams p = plain();
+  p.repeat_last_n = -1;
+  p.presence_penalty = 0.5f;
+  p.frequency_penalty = 0.25f;
+  const auto both = penalized(p, {0, 0, 1}, {1, 2});
+  EXPECT_NEAR(both[0], -1.0f, 1e-5);
+  EXPECT_NEAR(both[1], -1.0f, 1e-5);
+  p.prompt_counts = false;
+  const auto answer = penalized(p, {0, 0, 1}, {1, 2});
+  EXPECT_NEAR(answer[0], 0.0f, 1e-5);
+  EXPECT_NEAR(answer[1], -0.75f, 1e-5);
+  EXPECT_NEAR(answer[2], -0.75f, 1e-5);
+  p.repeat_last_n = 2;  // the window moves from the prompt into the answer
+  const auto window = penalized(p, {0, 0, 1}, {1, 2, 2});
+  EXPECT_NEAR(window[1], 0.0f, 1e-5);
+  EXPECT_NEAR(window[2], -1.0f, 1e-5);
+}
+
+TEST(Penalties, repetition_counts_the_prompt_in_either_case) {
+  SamplerParams p = plain();
+  p.repeat_penalty = 2;
+  p.prompt_counts = false;
+  EXPECT_NEAR(penalized(p, {0}, {1})[0], -0.5f, 1e-5);
+  EXPECT_NEAR(penalized(p, {0}, {1})[1], -0.5f, 1e-5);
+}
+
 }  // namespace
 }  // namespace ingot::llm

@@ -113,7 +113,7 @@ void Metrics::count(const http::AccessEntry& e) {
   bytes_out_.Increment(static_cast<double>(e.bytes_out));
 }
 
-std::string Metrics::text(const Health& health, const http::ServerCounts& counts) const {
+std::string Metrics::text(const Health& health, const http::ServerCounts& counts, uint64_t log_lines_dropped) const {
   using prometheus::MetricType;
   std::vector<prometheus::MetricFamily> families = registry_.Collect();
   add_models(health, families);
@@ -125,6 +125,8 @@ std::string Metrics::text(const Health& health, const http::ServerCounts& counts
   add("ingot_http_connections", "Open connections.", MetricType::Gauge, static_cast<double>(counts.connections));
   add("ingot_http_requests_in_flight", "Requests being answered.", MetricType::Gauge,
       static_cast<double>(counts.requests));
+  add("ingot_access_log_dropped_lines_total", "Lines of the access log that its reader was too slow for.",
+      MetricType::Counter, static_cast<double>(log_lines_dropped));
   add("process_resident_memory_bytes", "Resident memory.", MetricType::Gauge, resident_bytes());
   add("process_cpu_seconds_total", "CPU time used.", MetricType::Counter, cpu_seconds());
   return prometheus::TextSerializer().Serialize(families);

@@ -25,7 +25,7 @@ class Metrics {
   // A request ended. Routes are patterns, so that clients cannot make up labels.
   void count(const http::AccessEntry& entry);
   // The exposition, text format 0.0.4.
-  std::string text(const Health& health, const http::ServerCounts& counts) const;
+  std::string text(const Health& health, const http::ServerCounts& counts, uint64_t log_lines_dropped) const;
 
  private:
   struct RouteMetrics {

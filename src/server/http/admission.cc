@@ -4,13 +4,15 @@
 
 namespace ingot::http {
 
-std::optional<Refusal> judge(ServerContext& server, const Request& request, const Result<RouteMatch>& match) {
+std::optional<Refusal> judge(ServerContext& server, Request& request, const Result<RouteMatch>& match) {
   const bool open = match && match->route && match->route->open;
   if (!open && server.keys.required()) {
     const std::string_view bearer = request.header("Authorization");
-    if (!server.keys.accepts(bearer.empty() ? request.header("X-Api-Key") : bearer))
+    auto tenant = server.keys.tenant_of(bearer.empty() ? request.header("X-Api-Key") : bearer);
+    if (!tenant)
       return Refusal{
           401, {Code::kUnauthenticated, "[http] a valid API key is needed: send it as 'Authorization: Bearer KEY'"}};
+    request.tenant = std::move(*tenant);
   }
   if (!match) return Refusal{400, match.error()};
   if (match->route) return {};

@@ -11,6 +11,7 @@
 namespace ingot::http {
 
 // Why it is not (401, 400, 404, 405); nothing if it is. Paths are told apart only to those with a key.
-std::optional<Refusal> judge(ServerContext& server, const Request& request, const Result<RouteMatch>& match);
+// Sets request.tenant.
+std::optional<Refusal> judge(ServerContext& server, Request& request, const Result<RouteMatch>& match);
 
 }  // namespace ingot::http

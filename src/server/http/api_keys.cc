@@ -58,8 +58,8 @@ Result<void> ApiKeys::reload() {
   return {};
 }
 
-bool ApiKeys::accepts(std::string_view credentials) {
-  if (!required()) return true;
+std::optional<std::string> ApiKeys::tenant_of(std::string_view credentials) {
+  if (!required()) return "";
   bool changed = false;
   {
     const std::lock_guard lock(mutex_);
@@ -73,10 +73,12 @@ bool ApiKeys::accepts(std::string_view credentials) {
   if (changed)
     if (const auto done = reload(); !done) log::warn("{}; the keys read before stay", done.error().message());
   if (credentials.starts_with("Bearer ") || credentials.starts_with("bearer ")) credentials.remove_prefix(7);
-  bool found = false;
+  size_t found = 0;
   const std::lock_guard lock(mutex_);
-  for (const std::string& key : keys_) found |= equal_in_constant_time(key, credentials);
-  return found;
+  for (size_t i = 0; i < keys_.size(); ++i)
+    if (equal_in_constant_time(keys_[i], credentials)) found = i + 1;
+  if (found == 0) return std::nullopt;
+  return fmt::format("key-{}", found);
 }
 
 }  // namespace ingot::http

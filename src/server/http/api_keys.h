@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +25,9 @@ class ApiKeys {
   bool required() const { return !path_.empty(); }
   // credentials: the value of Authorization ("Bearer KEY") or the bare key. Takes the same time for any wrong key
   // of the same length. Looks at most once a second whether the file has changed.
-  bool accepts(std::string_view credentials);
+  bool accepts(std::string_view credentials) { return !required() || tenant_of(credentials).has_value(); }
+  // Whom an accepted key stands for: "key-3", the third of the file. Nothing for a wrong key; "" if none is required.
+  std::optional<std::string> tenant_of(std::string_view credentials);
 
  private:
   std::string path_;

@@ -34,6 +34,8 @@ using std::chrono::milliseconds;
 
 auto into(error_code& ec) { return asio::redirect_error(asio::use_awaitable, ec); }
 
+constexpr size_t kProgressBytes = 64u << 10;
+
 // More time for more bytes: a client may be as slow as 64 KiB a second.
 milliseconds allowance(milliseconds base, uint64_t bytes) { return base + milliseconds(bytes / 66); }
 
@@ -250,6 +252,7 @@ class Connection final : public Exchange,
   }
 
   void finish_request() {
+    charge_.grow_to(0);
     stop_watching();
     when_gone_ = nullptr;
     if (!server_->on_end) return;
@@ -287,6 +290,7 @@ class Connection final : public Exchange,
     response.status = status;
     response.body = server_->router.error_body(request_.path)(status, failure);
     if (status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
+    if (status == 503) response.headers.emplace_back("Retry-After", "1");
     if (status == 405) response.headers.emplace_back("Allow", allow_);
     co_await respond(std::move(response));
   }
@@ -330,37 +334,41 @@ class Connection final : public Exchange,
   }
 
   asio::awaitable<std::optional<Refusal>> read_body(size_t limit) {
-    std::optional<Refusal> refusal;
-    const auto too_large = [limit] {
-      return Refusal{
-          413, {Code::kInvalidArgument, fmt::format("[http] the request's body passes the limit of {} bytes", limit)}};
-    };
     const uint64_t length = parser_->content_length().value_or(0);
-    if (length > limit) co_return too_large();
+    if (length > limit) co_return body_failure(beast::http::error::body_limit, limit);
     parser_->body_limit(limit);
-    if (parser_->is_done()) co_return refusal;
+    parser_->eager(true);
+    if (parser_->is_done()) co_return std::nullopt;
     error_code ec;
-    arm_read(allowance(options_.body_timeout, parser_->chunked() ? limit : length));
+    arm_read(options_.body_timeout);
     if (request_.header("Expect").starts_with("100")) {
       static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
       co_await asio::async_write(stream_, asio::buffer(kContinue), into(ec));
     }
-    if (!ec) co_await beast::http::async_read(stream_, buffer_, *parser_, into(ec));
-    deadline_.disarm();
-    using beast::http::error;
-    if (!ec) {
-      request_.body = std::move(parser_->get().body());
-      bytes_in_ = request_.body.size();
-    } else if (deadline_.expired()) {
-      refusal = Refusal{408, {Code::kDeadlineExceeded, "[http] the request's body did not arrive in time"}};
-    } else if (ec == error::body_limit || ec == error::buffer_overflow) {
-      refusal = too_large();
-    } else if (ec == error::partial_message || ec.category() != make_error_code(error::bad_chunk).category()) {
-      lose();
-    } else {
-      refusal = Refusal{400, {Code::kInvalidArgument, fmt::format("[http] the body is broken: {}", ec.message())}};
+    const Stopwatch watch;
+    size_t received = 0, told = 0;
+    bool room = true;
+    while (!ec && room && !parser_->is_done()) {
+      received += co_await beast::http::async_read_some(stream_, buffer_, *parser_, into(ec));
+      room = charge_.grow_to(parser_->get().body().size());
+      if (ec || received < told + kProgressBytes) continue;  // time follows what came, not what was announced
+      told = received;
+      const auto spent = milliseconds(static_cast<int64_t>(watch.elapsed_ms()));
+      arm_read(std::max(milliseconds(1), allowance(options_.body_timeout, received) - spent));
     }
-    co_return refusal;
+    deadline_.disarm();
+    if (!room) co_return no_room();
+    if (ec && deadline_.expired())
+      co_return Refusal{408, {Code::kDeadlineExceeded, "[http] the request's body did not arrive in time"}};
+    if (ec) {
+      const Refusal failure = body_failure(ec, limit);
+      if (failure.status != 0) co_return failure;
+      lose();
+      co_return std::nullopt;
+    }
+    request_.body = std::move(parser_->get().body());
+    bytes_in_ = request_.body.size();
+    co_return std::nullopt;
   }
 
   asio::awaitable<void> handle(const Handler& handler) {
@@ -456,6 +464,7 @@ class Connection final : public Exchange,
   Stopwatch started_;
   int status_ = 0;
   uint64_t bytes_in_ = 0, bytes_out_ = 0;
+  BodyCharge charge_{server_->bodies};
   bool keep_alive_ = false, chunked_ = false, http11_ = true, stream_open_ = false;
   std::vector<std::pair<std::string, std::string>> notes_;
   std::string allow_;

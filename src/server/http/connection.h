@@ -4,6 +4,7 @@
 // Thread-safety: LiveConnection's functions from any thread; all else on the strand.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
@@ -11,6 +12,7 @@
 #include <mutex>
 #include <set>
 
+#include "server/http/body_budget.h"
 #include "server/http/server.h"
 
 namespace ingot::http {
@@ -25,7 +27,9 @@ class LiveConnection {
 // What all connections of a server share.
 struct ServerContext {
   ServerContext(ServerOptions o, Router r, ApiKeys& k, OnRequestEnd e)
-      : options(std::move(o)), router(std::move(r)), keys(k), on_end(std::move(e)) {}
+      : options(std::move(o)), router(std::move(r)), keys(k), on_end(std::move(e)) {
+    bodies.bytes_max = std::max(options.bodies_bytes_max, options.body_bytes_max);
+  }
 
   ServerOptions options;
   Router router;
@@ -34,6 +38,7 @@ struct ServerContext {
   std::unique_ptr<asio::ssl::context> tls;
   std::atomic<bool> draining{false};
   std::atomic<int64_t> connections{0}, requests{0};
+  BodyBudget bodies;  // of requests that are being read or answered
   std::mutex mutex;
   std::set<LiveConnection*> live;  // each removes itself
 };

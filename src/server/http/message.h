@@ -25,6 +25,7 @@ struct Request {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
   std::string remote;  // "127.0.0.1:51234"
+  std::string tenant;  // whose key it came with; empty where no key is needed
 
   // The first header of that name, in any case; empty if there is none.
   std::string_view header(std::string_view name) const;

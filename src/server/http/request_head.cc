@@ -46,6 +46,22 @@ Refusal head_failure(const boost::system::error_code& ec, size_t header_bytes_ma
   return {400, {Code::kInvalidArgument, fmt::format("[http] not a request of HTTP: {}", ec.message())}};
 }
 
+Refusal body_failure(const boost::system::error_code& ec, size_t body_bytes_max) {
+  using boost::beast::http::error;
+  if (ec == error::body_limit || ec == error::buffer_overflow)
+    return {413,
+            {Code::kInvalidArgument,
+             fmt::format("[http] the request's body passes the limit of {} bytes", body_bytes_max)}};
+  if (ec == error::partial_message || ec.category() != make_error_code(error::bad_chunk).category())
+    return {0, {Code::kCancelled, ec.message()}};
+  return {400, {Code::kInvalidArgument, fmt::format("[http] the body is broken: {}", ec.message())}};
+}
+
+Refusal no_room() {
+  return {503,
+          {Code::kUnavailable, "[http] the bodies of all requests together take too much memory: try again later"}};
+}
+
 std::string new_request_id() {
   thread_local std::mt19937_64 bits{std::random_device{}()};
   const uint64_t high = bits(), low = bits();

@@ -17,6 +17,8 @@ struct Refusal {
   Status why;
 };
 Refusal head_failure(const boost::system::error_code& ec, size_t header_bytes_max);
+Refusal body_failure(const boost::system::error_code& ec, size_t body_bytes_max);
+Refusal no_room();  // for one more body
 
 // 32 hexadecimal digits, most likely unique in the world.
 std::string new_request_id();

@@ -1,5 +1,8 @@
 #include "server/http/server.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -21,6 +24,19 @@ namespace {
 using asio::ip::tcp;
 using boost::system::error_code;
 
+constexpr int kOtherFiles = 64;  // that the process opens besides connections: models, logs, listeners
+
+// File descriptors that the process may have, after it asked for all that it can get.
+int files_max() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  rlimit most = limit;
+  most.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &most) == 0) limit = most;
+  const rlim_t files = std::clamp<rlim_t>(limit.rlim_cur, kOtherFiles + 1, 1 << 30);
+  return static_cast<int>(files);
+}
+
 }  // namespace
 
 class Server::Impl : public std::enable_shared_from_this<Impl> {
@@ -31,6 +47,7 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
   ~Impl() { stop(); }
 
   Result<void> start() {
+    context_->options.connections_max = std::min(options().connections_max, files_max() - kOtherFiles);
     INGOT_TRY(prepare_tls());
     INGOT_TRY(bind());
     asio::co_spawn(acceptor_.get_executor(), accept_loop(), asio::detached);

@@ -23,13 +23,14 @@ struct ServerOptions {
   std::string host = "127.0.0.1";
   uint16_t port = 8000;  // 0: any free one
   int threads = 2;
-  int connections_max = 8192;
+  int connections_max = 8192;  // and no more than the process may open files for
   size_t header_bytes_max = limits::kHttpHeaderBytesMax;
   size_t body_bytes_max = limits::kHttpBodyBytesMax;
+  size_t bodies_bytes_max = size_t{1} << 30;         // of all requests that are being read or answered; 503 past it
   std::chrono::milliseconds idle_timeout{75'000};    // between requests
   std::chrono::milliseconds header_timeout{15'000};  // from its first byte to its end
-  std::chrono::milliseconds body_timeout{30'000};    // and a second more for each 64 KiB
-  std::chrono::milliseconds write_timeout{30'000};   // likewise
+  std::chrono::milliseconds body_timeout{30'000};    // and a second more for each 64 KiB that came
+  std::chrono::milliseconds write_timeout{30'000};   // and a second more for each 64 KiB to send
   std::vector<std::string> cors_origins;             // "*": any
   std::string tls_certificate, tls_key;              // PEM files; empty: no TLS
   std::string port_option = "--http-port";           // what messages tell to change

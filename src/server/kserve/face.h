@@ -5,6 +5,7 @@
 
 #include <boost/json/object.hpp>
 
+#include "base/limits.h"
 #include "server/admin/health.h"
 #include "server/http/router.h"
 #include "server/http/workers.h"
@@ -16,6 +17,7 @@ struct Face {
   serving::ModelRepository& models;
   http::Workers& workers;
   const admin::Health& health;
+  size_t body_bytes_max = limits::kHttpBodyBytesMax;  // also of a compressed one
 };
 
 void add_routes(http::Router& router, const Face& face);

@@ -1,4 +1,5 @@
 // POST …/infer: one inference of a tensor model.
+#include <atomic>
 #include <boost/asio/this_coro.hpp>
 #include <charconv>
 
@@ -13,8 +14,9 @@ namespace {
 
 using http::asio::awaitable;
 
-// Smaller bodies are parsed on the network's thread: handing them over would take longer.
+// Smaller bodies are parsed on the network's thread, and smaller answers written: handing them over would take longer.
 constexpr size_t kParsedHereBytesMax = 16u << 10;
+constexpr size_t kWrittenHereBytesMax = 64u << 10;
 
 Result<std::optional<size_t>> json_bytes_of(const http::Request& request) {
   const std::string_view text = request.header("Inference-Header-Content-Length");
@@ -41,8 +43,12 @@ Result<InferRequest> parse(const Input& input, const serving::TensorModel& model
 }
 
 // The model's answer, or why there is none.
-awaitable<Result<serving::TensorAnswer>> run(serving::TensorModel& model, serving::TensorRequest& request) {
+awaitable<Result<serving::TensorAnswer>> run(http::Exchange& x, serving::TensorModel& model,
+                                             serving::TensorRequest& request) {
   const auto strand = co_await http::asio::this_coro::executor;
+  const auto gone = std::make_shared<std::atomic<bool>>(false);
+  x.on_gone([gone] { gone->store(true); });
+  request.cancelled = gone;
   http::ChannelReader<Result<serving::TensorAnswer>> reader(strand);
   request.on_done = [channel = reader.channel()](Result<serving::TensorAnswer> answer) {
     channel->push(std::move(answer));
@@ -58,6 +64,8 @@ awaitable<Result<http::Response>> infer(const Face& face, http::Exchange& x) {
   if (!found) co_return std::unexpected(found.error());
   const std::shared_ptr<serving::Servable> model = *found;
   x.note("model", model->name);
+  if (face.workers.full())
+    co_return error(Code::kResourceExhausted, "[kserve] too many requests wait to be read: try again later");
   if (!model->tensor)
     co_return unimplemented("[kserve] '{}' is a language model: ask for it at /v1/completions", model->name);
   const auto json_bytes = json_bytes_of(x.request());
@@ -65,7 +73,7 @@ awaitable<Result<http::Response>> infer(const Face& face, http::Exchange& x) {
   const std::string accepted(x.request().header("Accept-Encoding"));
   auto input = std::make_shared<Input>(Input{std::move(x.mutable_request().body),
                                              std::string(x.request().header("Content-Encoding")), *json_bytes,
-                                             limits::kHttpBodyBytesMax});
+                                             face.body_bytes_max});
   Result<InferRequest> request = unimplemented("");
   if (input->body.size() <= kParsedHereBytesMax && input->encoding.empty()) {
     request = parse(*input, *model->tensor);
@@ -75,11 +83,17 @@ awaitable<Result<http::Response>> infer(const Face& face, http::Exchange& x) {
   }
   if (!request) co_return std::unexpected(request.error());
   input.reset();
-  const auto answer = co_await run(*model->tensor, request->tensors);
+  const auto answer = co_await run(x, *model->tensor, request->tensors);
   if (!answer) co_return std::unexpected(answer.error());
-  auto response = infer_response(*request, *answer, model->name, model->version);
-  if (response && !accepted.empty()) compress(*response, accepted);
-  co_return response;
+  auto write = [&] {
+    auto response = infer_response(*request, *answer, model->name, model->version);
+    if (response && !accepted.empty()) compress(*response, accepted);
+    return response;
+  };
+  size_t bytes = 0;
+  for (const serving::NamedTensor& output : answer->outputs) bytes += output.tensor.view().num_bytes();
+  if (bytes <= kWrittenHereBytesMax) co_return write();
+  co_return co_await face.workers.run(write);
 }
 
 }  // namespace

@@ -70,6 +70,7 @@ awaitable<void> handle_load(const Face& face, http::Exchange& x) {
   Result<void> done;
   const auto body = read_body(x.request().body);
   if (!body) done = std::unexpected(body.error());
+  if (done) done = face.models.may_change();
   if (done) done = check_load_parameters(*body);
   if (done)
     done =
@@ -90,6 +91,7 @@ awaitable<void> handle_unload(const Face& face, http::Exchange& x) {
   const auto body = read_body(x.request().body);
   Result<void> done;
   if (!body) done = std::unexpected(body.error());
+  if (done) done = face.models.may_change();
   if (done) done = face.models.unload(x.request().captures.front());
   http::Response response = done ? http::Response{} : error_response(done.error());
   co_await x.respond(std::move(response));

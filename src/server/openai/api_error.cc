@@ -18,6 +18,14 @@ std::string lower(std::string_view text) {
 
 }  // namespace
 
+std::string blamed_field(std::string_view message) {
+  const size_t begin = message.find("] '");
+  if (!message.starts_with('[') || begin != message.find(']')) return {};
+  message.remove_prefix(begin + 3);
+  const size_t end = message.find('\'');
+  return message.substr(std::min(end, message.size())).starts_with("':") ? std::string(message.substr(0, end)) : "";
+}
+
 std::string error_json(const ApiError& e) {
   boost::json::object error{{"message", valid_utf8(e.status.message())},
                             {"type", http::openai_error_type(http::http_status(e.status.code()))},

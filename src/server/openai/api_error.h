@@ -4,6 +4,7 @@
 
 #include <expected>
 #include <string>
+#include <string_view>
 
 #include "server/http/message.h"
 
@@ -18,6 +19,9 @@ struct ApiError {
   ApiError(Status s, std::string blamed = {}, std::string name = {})  // NOLINT(google-explicit-constructor)
       : status(std::move(s)), param(std::move(blamed)), code(std::move(name)) {}
 };
+
+// "n" of "[engine] 'n': 0 is not in 1 to 8": the field that a message of ours begins with; "" if it does not.
+std::string blamed_field(std::string_view message);
 
 template <class T>
 using Parsed = std::expected<T, ApiError>;

@@ -12,6 +12,7 @@ class CompletionFormat final : public AnswerFormat {
       : c_(std::move(context)),
         prompts_(std::move(prompts)),
         states_(prompts_.size() * c_.choices_each),
+        prompt_logprobs_(prompts_.size()),
         echo_(r.echo),
         logprobs_(r.logprobs),
         with_ids_(r.return_token_ids),
@@ -25,11 +26,11 @@ class CompletionFormat final : public AnswerFormat {
     ChoiceState& state = states_[choice];
     const bool first = !std::exchange(state.begun, true);
     const bool tells = !e.text.empty() || e.finish || ((logprobs_ || with_ids_) && !e.tokens.empty());
-    if (first) state.prompt_logprobs = e.prompt_logprobs;
+    if (!e.prompt_logprobs.empty()) prompt_logprobs_[prompt] = e.prompt_logprobs;  // once, for all its choices
     if (!tells && !(first && echo_)) return {};
     std::string text = first && echo_ ? prompt_text(prompt) : std::string();
     json::object entry{{"index", choice}, {"text", ""}, {"logprobs", nullptr}};
-    if (logprobs_) entry["logprobs"] = logprobs(state, first && echo_ ? state.prompt_logprobs : kNoTokens, e.tokens);
+    if (logprobs_) entry["logprobs"] = logprobs(state, first && echo_ ? prompt_logprobs_[prompt] : kNoTokens, e.tokens);
     text += e.text;
     entry["text"] = text;
     entry["finish_reason"] = finish_json(e.finish);
@@ -75,7 +76,6 @@ class CompletionFormat final : public AnswerFormat {
   struct ChoiceState {
     bool begun = false;
     int64_t text_offset = 0;
-    std::vector<llm::TokenInfo> prompt_logprobs;
   };
   static const inline std::vector<llm::TokenInfo> kNoTokens;
 
@@ -123,6 +123,7 @@ class CompletionFormat final : public AnswerFormat {
   FormatContext c_;
   std::vector<TokenIds> prompts_;
   std::vector<ChoiceState> states_;
+  std::vector<std::vector<llm::TokenInfo>> prompt_logprobs_;  // of each prompt
   bool echo_, logprobs_, with_ids_, names_are_ids_, wants_prompt_logprobs_, continuous_usage_;
 };
 

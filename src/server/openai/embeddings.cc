@@ -1,7 +1,6 @@
 // /v1/embeddings: vectors of a decoder model's hidden states, of length 1, as floats or base64.
 #include <openssl/evp.h>
 
-#include <boost/asio/this_coro.hpp>
 #include <boost/json.hpp>
 #include <cmath>
 
@@ -35,7 +34,7 @@ Parsed<Job> make_job(const Face& face, const std::string& body) {
   request.engine.max_tokens = 0;
   request.add_special_tokens = f.boolean("add_special_tokens", true);
   request.truncate_prompt_tokens = std::max<int64_t>(0, f.integer("truncate_prompt_tokens", 0, -1, 1 << 24));
-  request.engine.priority = static_cast<int32_t>(f.integer("priority", 0, -(1 << 30), 1 << 30));
+  request.engine.priority = allowed_priority(face, static_cast<int32_t>(f.integer("priority", 0, -(1 << 30), 1 << 30)));
   const std::string format = f.string("encoding_format", "float");
   if (format != "float" && format != "base64") f.fail("encoding_format", "must be 'float' or 'base64'");
   const std::string pooling = f.string("pooling", "mean");
@@ -86,7 +85,8 @@ std::string whole(const Job& job, std::vector<std::vector<float>> vectors, int64
 }
 
 // What goes wrong is the answer, too; nothing if the client left.
-awaitable<std::optional<http::Response>> gather(http::Exchange& x, const Job& job, Running& running, size_t inputs) {
+awaitable<std::optional<http::Response>> gather(const Face& face, http::Exchange& x, const Job& job, Running& running,
+                                                size_t inputs) {
   std::vector<std::vector<float>> vectors(inputs);
   int64_t tokens = 0;
   while (!running.ended()) {
@@ -104,13 +104,19 @@ awaitable<std::optional<http::Response>> gather(http::Exchange& x, const Job& jo
   }
   if (x.is_gone()) co_return std::nullopt;
   http::Response response;
-  response.body = whole(job, std::move(vectors), tokens);
+  auto write = [&] { return whole(job, std::move(vectors), tokens); };
+  response.body = co_await face.workers.run(write);
   co_return response;
 }
 
 }  // namespace
 
 awaitable<void> handle_embeddings(const Face& face, http::Exchange& x) {
+  if (face.workers.full()) {
+    http::Response refusal = error_response(too_busy());
+    co_await x.respond(std::move(refusal));
+    co_return;
+  }
   auto work = [&face, body = std::move(x.mutable_request().body)] { return make_job(face, body); };
   Parsed<Job> job = co_await face.workers.run(std::move(work));
   if (!job) {
@@ -120,15 +126,14 @@ awaitable<void> handle_embeddings(const Face& face, http::Exchange& x) {
   }
   x.note("model", job->model->name);
   const size_t inputs = job->engine.size();
-  for (llm::Request& r : job->engine) r.tenant = x.request().header("Authorization");
-  const auto strand = co_await http::asio::this_coro::executor;
-  auto running = Running::start(job->model, std::move(job->engine), x, strand, kInputsAtOnce);
+  for (llm::Request& r : job->engine) r.tenant = x.request().tenant;
+  auto running = co_await Running::start(face.workers, job->model, std::move(job->engine), x, kInputsAtOnce);
   if (!running) {
     http::Response refusal = error_response(running.error());
     co_await x.respond(std::move(refusal));
     co_return;
   }
-  auto response = co_await gather(x, *job, **running, inputs);
+  auto response = co_await gather(face, x, *job, **running, inputs);
   if (response) co_await x.respond(std::move(*response));
 }
 

@@ -3,6 +3,8 @@
 // Feeds http/router. Ownership: borrows repository and workers, which outlive the server. Thread-safety: any.
 #pragma once
 
+#include <algorithm>
+
 #include "server/http/router.h"
 #include "server/http/workers.h"
 #include "server/openai/api_error.h"
@@ -13,7 +15,13 @@ namespace ingot::openai {
 struct Face {
   serving::ModelRepository& models;
   http::Workers& workers;
+  bool clients_may_hurry = false;  // a priority below 0 is taken
 };
+
+// Lower runs first: a client may step back behind others, but before them only where that is allowed.
+inline int32_t allowed_priority(const Face& face, int32_t asked) {
+  return face.clients_may_hurry ? asked : std::max(asked, 0);
+}
 
 // /v1/models, /v1/completions, /v1/chat/completions, /v1/embeddings, /tokenize, /detokenize.
 void add_routes(http::Router& router, const Face& face);
@@ -21,6 +29,11 @@ void add_routes(http::Router& router, const Face& face);
 // The language model of that name; "" is the only one there is.
 // Errors: kNotFound (code model_not_found), kInvalidArgument (a tensor model, or several and no name), kUnavailable.
 Parsed<std::shared_ptr<serving::Servable>> find_model(const Face& face, const std::string& name);
+
+// What is said when workers.full().
+inline ApiError too_busy() {
+  return {Status(Code::kResourceExhausted, "[openai] too many requests wait to be read: try again later")};
+}
 
 // The handlers, each in its own file.
 http::asio::awaitable<void> handle_completions(const Face& face, http::Exchange& x);

@@ -1,7 +1,6 @@
 // /v1/completions and /v1/chat/completions: from a request to an answer, whole or streamed.
 //
 // Parsing, templates and tokenizing run on a worker; the connection's coroutine waits for events and writes them.
-#include <boost/asio/this_coro.hpp>
 #include <ctime>
 
 #include "base/limits.h"
@@ -34,6 +33,7 @@ Parsed<Job<R>> make_job(const Face& face, const std::string& body, ParseFunction
   if (!document) return std::unexpected(std::move(document).error());
   auto request = parse(document->get_object());
   if (!request) return std::unexpected(std::move(request).error());
+  request->engine.priority = allowed_priority(face, request->engine.priority);
   auto model = find_model(face, request->model);
   if (!model) return std::unexpected(std::move(model).error());
   auto engine = prepare(*(*model)->language, *request);
@@ -71,7 +71,27 @@ void add_event(llm::Completion& answer, const llm::Event& e) {
   if (!e.prompt_logprobs.empty()) answer.prompt_logprobs = e.prompt_logprobs;
 }
 
-awaitable<void> answer_whole(http::Exchange& x, Running& running, AnswerFormat& format, AnswerShape shape) {
+// Roughly, of the JSON: what passes this is written on a worker.
+constexpr size_t kWrittenHereBytesMax = 64u << 10;
+constexpr size_t kTokenJsonBytes = 100;
+
+size_t json_bytes(const std::vector<llm::Completion>& answers) {
+  size_t bytes = 0;
+  const auto add = [&](const std::vector<llm::TokenInfo>& tokens) {
+    for (const llm::TokenInfo& t : tokens) bytes += (1 + t.top.size()) * kTokenJsonBytes;
+  };
+  for (const llm::Completion& a : answers) {
+    add(a.prompt_logprobs);
+    for (const llm::Completion::Choice& c : a.choices) {
+      bytes += c.text.size();
+      add(c.tokens);
+    }
+  }
+  return bytes;
+}
+
+awaitable<void> answer_whole(const Face& face, http::Exchange& x, Running& running, AnswerFormat& format,
+                             AnswerShape shape) {
   std::vector<llm::Completion> answers(shape.prompts);
   for (llm::Completion& a : answers) a.choices.resize(shape.choices_each);
   std::vector<llm::Usage> usage(shape.prompts);
@@ -91,7 +111,11 @@ awaitable<void> answer_whole(http::Exchange& x, Running& running, AnswerFormat& 
   }
   if (x.is_gone()) co_return;
   http::Response response;
-  response.body = format.whole(answers, sum(usage));
+  auto write = [&] { return format.whole(answers, sum(usage)); };
+  if (json_bytes(answers) > kWrittenHereBytesMax)
+    response.body = co_await face.workers.run(write);
+  else
+    response.body = write();
   co_await x.respond(std::move(response));
 }
 
@@ -163,8 +187,7 @@ awaitable<void> answer_stream(http::Exchange& x, Running& running, AnswerFormat&
 template <class R>
 awaitable<void> generate(const Face& face, http::Exchange& x, ParseFunction<R> parse, const char* id_prefix) {
   if (face.workers.full()) {
-    http::Response refusal =
-        error_response(ApiError(Status(Code::kResourceExhausted, "[openai] too many requests wait to be read")));
+    http::Response refusal = error_response(too_busy());
     co_await x.respond(std::move(refusal));
     co_return;
   }
@@ -181,7 +204,7 @@ awaitable<void> generate(const Face& face, http::Exchange& x, ParseFunction<R> p
   for (llm::Request& r : job->engine) {
     prompts.push_back(r.prompt);
     r.id = x.request().id;
-    r.tenant = x.request().header("Authorization");
+    r.tenant = x.request().tenant;
   }
   FormatContext context{.id = id_prefix + x.request().id,
                         .model = job->model->name,
@@ -189,8 +212,7 @@ awaitable<void> generate(const Face& face, http::Exchange& x, ParseFunction<R> p
                         .tokenizer = job->model->language->shared_tokenizer(),
                         .choices_each = shape.choices_each};
   const auto format = make_format(job->request, std::move(context), std::move(prompts));
-  const auto strand = co_await http::asio::this_coro::executor;
-  auto running = Running::start(job->model, std::move(job->engine), x, strand, kPromptsAtOnce);
+  auto running = co_await Running::start(face.workers, job->model, std::move(job->engine), x, kPromptsAtOnce);
   if (!running) {
     http::Response refusal = error_response(running.error());
     co_await x.respond(std::move(refusal));
@@ -199,7 +221,7 @@ awaitable<void> generate(const Face& face, http::Exchange& x, ParseFunction<R> p
   if (job->request.stream)
     co_await answer_stream(x, **running, *format, shape);
   else
-    co_await answer_whole(x, **running, *format, shape);
+    co_await answer_whole(face, x, **running, *format, shape);
 }
 
 }  // namespace

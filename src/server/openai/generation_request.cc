@@ -38,11 +38,17 @@ void read_stream(Fields& f, GenerationRequest& r) {
   if (inner.failure()) f.fail("stream_options", "{}", inner.failure()->status.message());
 }
 
+void check_prompt_logprobs(Fields& f, const GenerationRequest& r) {
+  if (r.stream && f.has("prompt_logprobs"))
+    f.fail("prompt_logprobs", "comes with the whole answer only: leave \"stream\" out");
+}
+
 void read_common(Fields& f, GenerationRequest& r) {
   refuse_unbuilt(f);
   r.model = f.string("model");
   read_stream(f, r);
   read_sampling(f, r);
+  check_prompt_logprobs(f, r);
   r.add_special_tokens = f.boolean("add_special_tokens", r.add_special_tokens);
   r.return_token_ids = f.boolean("return_token_ids", false);
   r.return_tokens_as_token_ids = f.boolean("return_tokens_as_token_ids", false);
@@ -59,6 +65,24 @@ void read_common(Fields& f, GenerationRequest& r) {
 
 void set_logprobs(GenerationRequest& r) {
   if (r.logprobs) r.engine.sampler.logprobs = r.top_logprobs;
+}
+
+// What a model of text cannot see must not get lost: an image that a template drops, or prints, would be answered.
+void check_content(Fields& f, const json::object& message, size_t number) {
+  const json::value* content = message.if_contains("content");
+  if (!content || !content->is_array()) return;
+  const json::array& parts = content->get_array();
+  for (size_t j = 0; j < parts.size(); ++j) {
+    const std::string name = fmt::format("messages[{}].content[{}]", number, j);
+    const json::object* part = parts[j].if_object();
+    const json::value* type = part ? part->if_contains("type") : nullptr;
+    if (!type || !type->is_string()) return f.fail(name, "must be an object with a 'type'");
+    if (type->get_string() != "text")
+      return f.fail(name + ".type", "'{}' is not supported, only 'text'",
+                    std::string_view(type->get_string()).substr(0, 40));
+    const json::value* text = part->if_contains("text");
+    if (!text || !text->is_string()) return f.fail(name + ".text", "must be a string");
+  }
 }
 
 void read_documents(Fields& f, ChatRequest& r) {
@@ -129,7 +153,10 @@ void read_conversation(Fields& f, ChatRequest& r) {
   for (size_t i = 0; i < messages->size() && !f.failure(); ++i) {
     const json::value& m = (*messages)[i];
     const json::value* role = m.is_object() ? m.get_object().if_contains("role") : nullptr;
-    if (!role || !role->is_string()) f.fail("messages", "message {} must be an object with a 'role'", i);
+    if (!role || !role->is_string())
+      f.fail("messages", "message {} must be an object with a 'role'", i);
+    else
+      check_content(f, m.get_object(), i);
   }
   r.messages = *messages;
   read_tools(f, r);

@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 
+#include "server/openai/face.h"
 #include "server/openai/request_mask.h"
 
 namespace ingot::openai {
@@ -25,6 +26,7 @@ TEST(CompletionRequest, absent_fields_mean_what_openai_says) {
   EXPECT_LE(p.top_k, 0);
   EXPECT_EQ(p.min_p, 0.0f);
   EXPECT_EQ(p.repeat_penalty, 1.0f);
+  EXPECT_FALSE(p.prompt_counts);
   EXPECT_EQ(r->engine.max_tokens, 16);
   EXPECT_EQ(r->engine.n, 1);
   EXPECT_FALSE(p.seed);
@@ -83,6 +85,45 @@ TEST(RequestMask, forbids_the_last_token_of_a_bad_word_only_after_the_others) {
   EXPECT_FALSE(allowed(65));
   mask->accept(5);
   EXPECT_TRUE(allowed(65));
+}
+
+TEST(ChatRequest, content_that_is_no_text_is_refused_by_its_place) {
+  const auto chat = [](const std::string& parts) {
+    const auto body =
+        parse_body(R"({"messages": [{"role": "system", "content": "x"}, {"role": "user", "content": )" + parts + "}]}");
+    return parse_chat(body->get_object());
+  };
+  EXPECT_TRUE(chat(R"([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}])"));
+  const auto image = chat(R"([{"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": "x"}}])");
+  ASSERT_FALSE(image);
+  EXPECT_EQ(image.error().param, "messages[1].content[1].type");
+  EXPECT_NE(image.error().status.message().find("image_url"), std::string::npos);
+  EXPECT_EQ(chat(R"([7])").error().param, "messages[1].content[0]");
+  EXPECT_EQ(chat(R"([{"type": "text"}])").error().param, "messages[1].content[0].text");
+}
+
+TEST(Priority, clients_step_back_freely_but_ahead_only_where_allowed) {
+  serving::ModelRepository models({});
+  http::Workers workers(1);
+  Face face{models, workers};
+  EXPECT_EQ(allowed_priority(face, -1'000'000), 0);
+  EXPECT_EQ(allowed_priority(face, 7), 7);
+  face.clients_may_hurry = true;
+  EXPECT_EQ(allowed_priority(face, -5), -5);
+}
+
+TEST(CompletionRequest, prompt_logprobs_do_not_go_with_a_stream) {
+  EXPECT_TRUE(completion(R"({"prompt": "x", "prompt_logprobs": 1})"));
+  EXPECT_EQ(completion(R"({"prompt": "x", "prompt_logprobs": 1, "stream": true})").error().param, "prompt_logprobs");
+  EXPECT_TRUE(completion(R"({"prompt": "x", "echo": true, "logprobs": 1, "stream": true})"));
+}
+
+TEST(ApiError, the_field_to_blame_is_read_from_the_message) {
+  EXPECT_EQ(blamed_field("[engine] 'n': 100 is not in 1 to 8"), "n");
+  EXPECT_EQ(blamed_field("[sampler] 'logit_bias': token 9 is not in the vocabulary"), "logit_bias");
+  EXPECT_EQ(blamed_field("[engine] the prompt is empty: give 'some': text"), "");
+  EXPECT_EQ(blamed_field("[engine] 'tenant' and 'cache_salt' take at most 5 bytes"), "");
+  EXPECT_EQ(blamed_field(""), "");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "server/http/event_channel.h"
 #include "server/http/exchange.h"
+#include "server/http/workers.h"
 #include "server/openai/api_error.h"
 #include "serving/model_repository.h"
 
@@ -22,11 +23,13 @@ struct TaggedEvent {
 
 class Running {
  public:
-  // at_once: how many may be in the engine together; the rest follow as these end.
-  // Errors: those of Engine::submit, with Retry-After where it is overloaded.
-  static Parsed<std::shared_ptr<Running>> start(std::shared_ptr<serving::Servable> model,
-                                                std::vector<llm::Request> requests, http::Exchange& exchange,
-                                                const http::asio::any_io_executor& strand, size_t at_once);
+  // at_once: how many may be in the engine together; the rest follow as these end. Each is made ready for the engine
+  // on a worker: long prompts and many choices cost time. Errors: those of Engine::submit, with Retry-After where it
+  // is overloaded.
+  static http::asio::awaitable<Parsed<std::shared_ptr<Running>>> start(http::Workers& workers,
+                                                                       std::shared_ptr<serving::Servable> model,
+                                                                       std::vector<llm::Request> requests,
+                                                                       http::Exchange& exchange, size_t at_once);
   ~Running();
 
   // At least one event; none only when all have ended.
@@ -34,14 +37,12 @@ class Running {
   bool ended() const { return ended_ == total_; }
   void cancel();
 
-  const llm::Engine& engine() const { return *model_->language; }
-  const serving::Servable& model() const { return *model_; }
-
  private:
-  Running(std::shared_ptr<serving::Servable> model, std::vector<llm::Request> requests,
+  Running(http::Workers& workers, std::shared_ptr<serving::Servable> model, std::vector<llm::Request> requests,
           const http::asio::any_io_executor& strand);
-  Parsed<size_t> submit_next();
+  http::asio::awaitable<std::optional<ApiError>> submit_next();
 
+  http::Workers& workers_;
   std::shared_ptr<serving::Servable> model_;
   http::ChannelReader<TaggedEvent> events_;
   std::deque<llm::Request> waiting_;

@@ -36,7 +36,9 @@ void read_penalties(Fields& f, llm::SamplerParams& p) {
   p.frequency_penalty = static_cast<float>(f.number("frequency_penalty", 0.0, -2.0, 2.0));
   p.repeat_penalty = static_cast<float>(f.number("repeat_penalty", 1.0, 1e-3, 1e3));
   p.repeat_penalty = static_cast<float>(f.number("repetition_penalty", p.repeat_penalty, 1e-3, 1e3));
-  // The whole text counts, as OpenAI and vLLM have it, unless a window is asked for.
+  // As OpenAI and vLLM have it: presence and frequency look at the answer alone, repetition at the prompt, too; all of
+  // it, unless a window is asked for.
+  p.prompt_counts = false;
   p.repeat_last_n = static_cast<int32_t>(f.integer("repeat_last_n", -1, -1, kInt32Max));
   p.dry_multiplier = static_cast<float>(f.number("dry_multiplier", 0.0, 0.0, kHuge));
   p.dry_base = static_cast<float>(f.number("dry_base", 1.75, 0.0, kHuge));

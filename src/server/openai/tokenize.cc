@@ -75,7 +75,7 @@ using Work = Parsed<std::string> (*)(const Face&, const std::string&);
 awaitable<void> on_worker(const Face& face, http::Exchange& x, Work work) {
   http::Response response;
   if (face.workers.full()) {
-    response = error_response(ApiError(Status(Code::kResourceExhausted, "[openai] too many requests wait to be read")));
+    response = error_response(too_busy());
   } else {
     auto job = [&face, body = std::move(x.mutable_request().body), work] { return work(face, body); };
     Parsed<std::string> done = co_await face.workers.run(std::move(job));

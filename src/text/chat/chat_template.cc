@@ -178,6 +178,10 @@ Result<std::string> ChatTemplate::render(const json::value& messages, const Rend
       return invalid("[chat] messages[{}] is {}, but a message is an object with role and content", i,
                      json::serialize(messages.get_array()[i]).substr(0, 80));
     }
+    const json::value* content = messages.get_array()[i].get_object().if_contains("content");
+    if (content != nullptr && content->is_array() && !accepts_.parts && !text_of_parts(content->get_array())) {
+      return invalid("[chat] messages[{}].content holds what is not text, and this template takes nothing else", i);
+    }
   }
   if (options.add_generation_prompt && options.continue_final_message) {
     return invalid("[chat] add_generation_prompt and continue_final_message exclude each other; set one of them");

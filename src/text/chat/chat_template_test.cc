@@ -169,5 +169,17 @@ TEST(ChatTemplate, one_of_the_wrong_type_is_refused_by_name) {
   EXPECT_NE(ChatTemplate::from_source(folder).error().message().find("tokenizer_config.json"), std::string::npos);
 }
 
+TEST(ChatTemplate, parts_that_a_template_of_text_cannot_take_are_refused) {
+  const auto chat = ChatTemplate::parse("{% for m in messages %}{{ m.content + '\n' }}{% endfor %}", {});
+  ASSERT_TRUE(chat);
+  const auto of = [](json::object part) {
+    return json::array{json::object{{"role", "user"}, {"content", json::array{std::move(part)}}}};
+  };
+  EXPECT_TRUE(chat->render(of({{"type", "text"}, {"text", "a"}}), {}));
+  const auto image = chat->render(of({{"type", "image_url"}}), {});
+  ASSERT_FALSE(image);
+  EXPECT_NE(image.error().message().find("messages[0].content"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace ingot

@@ -1,7 +1,7 @@
 // A grammar as a pushdown automaton over bytes.
 //
 // Each rule is a small nondeterministic automaton; an edge takes a byte, nothing, or a whole rule (a call, which puts
-// the state to come back to on the stack). Walked by matcher.h. Thread-safety: immutable.
+// the state to come back to on the stack). Walked by pushdown.h. Thread-safety: immutable.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
 // tokenizer.ggml.* metadata to Parts: llama (SentencePiece BPE), gpt2 (BPE), gemma4, bert (WordPiece) and t5
 // (Unigram), each with llama.cpp's reading of the keys.
 #include <algorithm>
+#include <limits>
 
 #include "formats/source.h"
 #include "text/tokenizer/gguf_pre.h"
@@ -71,10 +72,16 @@ Result<VocabPtr> make_vocab(const Ggml& g) {
   return vocab;
 }
 
+// -1, in whatever width it was written, says that there is none. Outside the vocabulary only padding is known in the
+// wild, and does no harm; any other would quietly never be found.
 Result<std::optional<int>> special_id(const Source& source, std::string_view name, size_t count,
                                       std::optional<int> fallback = {}) {
-  const auto id = INGOT_TRY(source.get_int(fmt::format("tokenizer.ggml.{}_token_id", name)));
+  const std::string key = fmt::format("tokenizer.ggml.{}_token_id", name);
+  const auto id = INGOT_TRY(source.get_int(key));
   if (id && *id >= 0 && *id < static_cast<int64_t>(count)) return static_cast<int>(*id);
+  const bool none = !id || *id == -1 || *id == std::numeric_limits<uint32_t>::max();
+  if (!none && name != "padding")
+    return invalid("[tokenizer] '{}': {} is not in the vocabulary of {} tokens", key, *id, count);
   if (fallback && *fallback < static_cast<int>(count)) return fallback;
   return std::optional<int>();
 }
