@@ -149,5 +149,6 @@ Result<void> infer_embedding(InferContext&);
 Result<void> infer_linear(InferContext&);
 Result<void> infer_gated_activation(InferContext&);
 Result<void> infer_rope_table(InferContext&);
+Result<void> infer_moe(InferContext&);
 
 }  // namespace ingot

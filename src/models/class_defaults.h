@@ -16,6 +16,8 @@ struct ClassDefaults {
   int64_t window = 0;
   double attention_softcap = 0, logit_softcap = 0;
   int64_t original_context = 0;
+  double rope_base = 10000;
+  int64_t experts = 0, experts_used = 0, expert_ffn = 0;
 };
 
 // By the model_type of the source's config.json (of its text part); all 0 for GGUF and unknown types.
