@@ -1,4 +1,4 @@
-#include "backends/cpu/ops/moe_route.h"
+#include "backends/cpu/ops/moe/route.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,8 +1,9 @@
 // ingot.moe: like the reference in every form, the same bits for a row whatever stands beside it, and nothing read of
 // experts that nobody chose.
+#include <algorithm>
 #include <limits>
 
-#include "backends/cpu/ops/moe_route.h"
+#include "backends/cpu/ops/moe/route.h"
 #include "backends/cpu/ops/op_check.h"
 #include "tensor/block_formats.h"
 

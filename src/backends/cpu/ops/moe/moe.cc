@@ -10,7 +10,7 @@
 
 #include "backends/backend.h"
 #include "backends/cpu/ops/activation_kind.h"
-#include "backends/cpu/ops/moe_route.h"
+#include "backends/cpu/ops/moe/route.h"
 #include "backends/cpu/ops/pack_matrix.h"
 #include "backends/expert_weights.h"
 
