@@ -3,7 +3,7 @@
 
     bench/make_random_gguf.py OUT_FOLDER [--types Q4_0,Q8_0,Q4_K_M,Q6_K,F16,BF16] [--shape 1b|moe|moe128] [--layers N]
 
-Shapes: 1b, TinyLlama's; moe, Mixtral's in small (8 experts, 2 used; 1.2 B weights, of which a token uses 0.4 B);
+Shapes: 1b, TinyLlama's; moe, Mixtral's in small (8 experts, 2 used; 0.9 B weights, of which a token uses 0.3 B);
 moe128, a layer as Qwen3-30B-A3B has it (128 experts of 768, 8 used; 1.4 B weights in 2 layers).
 
 Blocks are drawn as random bytes with sane scales, not quantized, so a file takes seconds. The tokenizer is a made-up
@@ -138,8 +138,8 @@ def write(path, mix, shape):
             add_norm(blk + "attn_k_norm", head)
         many, suffix = ((shape.experts,), "_exps") if shape.experts else ((), "")
         if shape.experts:
-            w.add_tensor(blk + "ffn_gate_inp.weight", blocks.draw(blocks.floats, shape.experts * embed).reshape(
-                shape.experts, embed))
+            router = blocks.draw(blocks.floats, shape.experts * embed).reshape(shape.experts, embed)
+            w.add_tensor(blk + "ffn_gate_inp.weight", router * np.float32(1.5 / 0.02 / embed ** 0.5))
         for name, rows, cols in (("ffn_gate", shape.ffn, embed), ("ffn_up", shape.ffn, embed),
                                  ("ffn_down", embed, shape.ffn)):
             add(blk + name + suffix, *many, rows, cols, layer=i)

@@ -1,8 +1,9 @@
 """Mixtures of experts against llama.cpp, live: random models of Mixtral's and Qwen3-MoE's shape, quantized.
 
 Every file is compared with what llama.cpp makes of the same weights decoded to F32, where nothing is rounded: Ingot on
-that F32 file is within 1 % of it, and on the quantized file as near to it as llama.cpp is, within ROUNDING_SLACK. Rounding may send
-a row to another expert, in either engine, so only means over the steps can be compared.
+that F32 file is within 1 % of it, and on the quantized file as near to it as llama.cpp is, within ROUNDING_SLACK (means
+over the steps). Rounding sends a row to another expert now and then, and every later row attends to it; llama.cpp
+itself, with and without flash attention, differs in which rows those are, so the farther of the two counts.
 """
 
 import json
@@ -46,7 +47,8 @@ def check(ingot, path, tmp_path):
     want = logits_of_llama_cpp(exact, prompt, flash_attn=0, kv_type=llama_cpp.F32)
     assert relative_l2(plain, want).max() < 0.01
     ours = relative_l2(logits_of_ingot(ingot, path, tmp_path)[1], want)
-    theirs = relative_l2(logits_of_llama_cpp(path, prompt), want)
+    theirs = max((relative_l2(logits_of_llama_cpp(path, prompt, **options), want)
+                  for options in ({}, dict(flash_attn=0, kv_type=llama_cpp.F32))), key=np.mean)
     print(f"{path.stem}: F32 {relative_l2(plain, want).max():.1e}; quantized, ingot {ours.mean():.4f}, "
           f"llama.cpp {theirs.mean():.4f}")
     assert ours.mean() <= ROUNDING_SLACK * theirs.mean()
