@@ -9,7 +9,8 @@
 
 A row is pp or tg, a number of tokens, b and sequences that decode together, d and tokens in the cache before.
 Sets: decode (tg128), prefill (pp512, pp2048), batch (2 to 32 sequences), deep (16k tokens of context; 4 of the 22 layers,
-so that filling the cache takes a minute), real (the file given by --model: load, pp512, tg128).
+so that filling the cache takes a minute), moe (pp512 and tg128 of mixtures: Mixtral's shape in small, and layers as
+Qwen3-30B-A3B has them), real (the file given by --model: load, pp512, tg128).
 
 The rival comes from PyPI: the source distribution of `llama-cpp-python`, whose llama.cpp is compiled with
 GGML_NATIVE=ON (needs a C++ compiler, cmake and ninja). `install --wheel` adds `xllamacpp`'s wheel, compiled for AVX2.
@@ -40,8 +41,8 @@ FLAGS = "-fno-tree-dse -fno-dse"
 TYPES = ["Q4_0", "Q8_0", "Q4_K_M", "Q6_K", "F16", "BF16"]
 SETS = {"decode": (TYPES, ["tg128"]), "prefill": (TYPES, ["pp512", "pp2048"]),
         "batch": (["Q4_0", "Q8_0", "Q4_K_M"], [f"tg32b{b}" for b in (2, 3, 4, 8, 16, 32)]),
-        "deep": (["Q4_0"], ["tg32d16384"]), "real": ([], ["load", "pp512", "tg128"])}
-DEEP_LAYERS = 4
+        "deep": (["Q4_0"], ["tg32d16384"]), "moe": (["Q4_0", "Q8_0", "Q4_K_M"], ["pp512", "tg128"]), "real": ([], ["load", "pp512", "tg128"])}
+MODELS = {"deep": [("1b", 4)], "moe": [("moe", 12), ("moe128", 2)]}  # make_random_gguf.py's shapes, and layers
 PROMPT = "The capital of France is"
 
 PROBE = r"""
@@ -178,14 +179,14 @@ def engines(args, model):
     return found
 
 
-def random_model(args, kind, layers):
-    """A random model of TinyLlama's shape, made once."""
+def random_model(args, kind, shape, layers):
+    """A random model of this shape, made once."""
     folder = args.rival / f"models-{layers}"
-    path = folder / f"random-1b-{kind.lower()}.gguf"
+    path = folder / f"random-{shape}-{kind.lower()}.gguf"
     if not path.exists():
         print(f"making {path} ...", file=sys.stderr)
-        subprocess.run([sys.executable, HERE / "make_random_gguf.py", folder, "--types", kind, "--layers", str(layers)],
-                       check=True, stdout=sys.stderr)
+        subprocess.run([sys.executable, HERE / "make_random_gguf.py", folder, "--types", kind, "--shape", shape,
+                        "--layers", str(layers)], check=True, stdout=sys.stderr)
     return str(path)
 
 
@@ -203,8 +204,9 @@ def work(args):
                 jobs += [(args.model, None, row) for row in rows]
             continue
         for kind in [k for k in kinds if k in args.types]:
-            path = random_model(args, kind, DEEP_LAYERS if name == "deep" else 22)
-            jobs += [(path, kind, row) for row in rows]
+            for shape, layers in MODELS.get(name, [("1b", 22)]):
+                label = kind if shape == "1b" else f"{shape} {kind}"
+                jobs += [(random_model(args, kind, shape, layers), label, row) for row in rows]
     return jobs
 
 

@@ -127,7 +127,8 @@ struct Kernel {
   size_t (*scratch_bytes)(const BoundShapes&) = nullptr;  // null: none
   // Bit i: output 0 may be written over input i's memory when shapes and element size agree.
   uint32_t inplace_inputs = 0;
-  // Bit i: the constant operand i was copied into `prepared`; its own bytes are not read at run time.
+  // Bit i: the constant operand i was copied into `prepared`; its own bytes are not read at run time. Bit 31 stands
+  // for operand 31 and all after it.
   uint32_t consumed_inputs = 0;
   size_t prepared_bytes = 0;  // memory behind `prepared`, for reports
 };

@@ -24,6 +24,9 @@ inline constexpr uint64_t kFlatKeyBytesMax = 64u << 20;              // all keys
 // tensors
 inline constexpr int kRankMax = 8;
 
+// models
+inline constexpr int64_t kExpertsMax = 4096;  // of a layer
+
 // text
 inline constexpr size_t kTemplateBytesMax = 1u << 20;
 inline constexpr size_t kTemplateOutputBytesMax = 64u << 20;

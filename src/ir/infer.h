@@ -154,5 +154,6 @@ Result<void> infer_rope(InferContext&);
 Result<void> infer_activation(InferContext&);
 Result<void> infer_softcap(InferContext&);
 Result<void> infer_paged_attention(InferContext&);
+Result<void> infer_moe(InferContext&);
 
 }  // namespace ingot

@@ -120,7 +120,8 @@ TEST_P(BatchInvariance, logits_agree_with_the_reference_backend) {
 
 INSTANTIATE_TEST_SUITE_P(, BatchInvariance,
                          testing::Combine(testing::ValuesIn(available_isas()),
-                                          testing::Values("gemma2", "gemma3", "gpt2", "llama", "phi3", "qwen3")),
+                                          testing::Values("gemma2", "gemma3", "gpt2", "llama", "mixtral", "phi3",
+                                                          "qwen3", "qwen3moe")),
                          [](const auto& p) {
                            std::string name = std::string(isa_name(std::get<0>(p.param))) + "_" + std::get<1>(p.param);
                            std::ranges::replace(name, '-', '_');

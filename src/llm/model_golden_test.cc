@@ -79,14 +79,15 @@ std::string test_name(const testing::TestParamInfo<ModelGolden::ParamType>& p) {
          (std::get<2>(p.param) ? "_cpu" : "_ref");
 }
 
-// GGUF cannot say which of Qwen's layers have a window.
+// GGUF cannot say which of Qwen's layers have a window or experts.
 INSTANTIATE_TEST_SUITE_P(HuggingFaceOnly, ModelGolden,
-                         testing::Combine(testing::Values("qwen2_window"), testing::Values(false), testing::Bool()),
+                         testing::Combine(testing::Values("qwen2_window", "qwen3moe_mixed"), testing::Values(false),
+                                          testing::Bool()),
                          test_name);
 INSTANTIATE_TEST_SUITE_P(, ModelGolden,
                          testing::Combine(testing::Values("gemma2", "gemma3", "gpt2", "llama", "llama3",
-                                                          "llama_linear_bias", "mistral", "phi3", "phi3_longrope",
-                                                          "qwen2", "qwen3", "qwen3_yarn"),
+                                                          "llama_linear_bias", "mistral", "mixtral", "phi3",
+                                                          "phi3_longrope", "qwen2", "qwen3", "qwen3_yarn", "qwen3moe"),
                                           testing::Bool(), testing::Bool()),
                          test_name);
 

@@ -41,7 +41,6 @@ int64_t tokens_that_fit(const Graph& graph, int64_t page_tokens, double weights_
   return pages > 1e12 ? int64_t{1} << 40 : std::max<int64_t>(static_cast<int64_t>(pages), 1) * page_tokens;
 }
 
-<<<<<<< HEAD
 // The graph of an engine file takes and gives what run() counts on; see ModelBuilder for both.
 Result<void> check_graph(const Graph& graph, const ModelConfig& config, int64_t page_tokens, std::string_view path) {
   const auto fail = [&](std::string_view what) {
@@ -71,7 +70,8 @@ Result<void> check_graph(const Graph& graph, const ModelConfig& config, int64_t 
       return fail(fmt::format("has a cache {}", t.to_string()));
   }
   return {};
-=======
+}
+
 // Before anything is packed: what is refused late has thrown others out of memory.
 Result<void> check_room(const LanguageModel& model, double weights_bytes, const RunnerOptions& o) {
   const int64_t context = o.context > 0 ? o.context : model.config.context;
@@ -81,7 +81,6 @@ Result<void> check_room(const LanguageModel& model, double weights_bytes, const 
   return check_memory(
       fmt::format("this model ({:.0f} MiB of weights, {:.0f} MiB of KV cache)", weights_bytes / kMib, kv_bytes / kMib),
       weights_bytes + kv_bytes, "choose a smaller --ctx, --kv-tokens or --kv-type q8_0, or a smaller model");
->>>>>>> fixserve
 }
 
 }  // namespace

@@ -193,6 +193,23 @@ ValueId ModelBuilder::gated_mlp(ValueId x, const std::string& prefix, std::strin
   return linear(gated(gate, up, name), prefix + ".ffn_down", config.width, config.ffn);
 }
 
+ValueId ModelBuilder::expert_mlp(ValueId x, const std::string& prefix, std::string_view name, bool normalize) {
+  std::vector<ValueId> inputs = {x, linear(x, prefix + ".ffn_gate_inp", config.experts, config.width)};
+  for (const std::string_view part : {"ffn_gate", "ffn_up", "ffn_down"}) {
+    if (!status_) return kNoValue;
+    const int64_t n = part == "ffn_down" ? config.width : config.expert_ffn;
+    const int64_t k = part == "ffn_down" ? config.expert_ffn : config.width;
+    const auto weights = weights_.experts(graph_, fmt::format("{}.{}", prefix, part), config.experts, n, k);
+    if (!weights) return fail(weights.error()), kNoValue;
+    inputs.insert(inputs.end(), weights->begin(), weights->end());
+  }
+  return op(Op::kMoe, std::move(inputs),
+            {{"used", config.experts_used},
+             {"normalize", static_cast<int64_t>(normalize)},
+             {"activation", std::string(name)}},
+            prefix + ".moe");
+}
+
 ValueId ModelBuilder::add(ValueId a, ValueId b) { return op(Op::kAdd, {a, b}); }
 
 Result<LanguageModel> ModelBuilder::finish(ValueId x) {

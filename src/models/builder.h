@@ -60,6 +60,9 @@ class ModelBuilder {
   ValueId gated(ValueId gate, ValueId up, std::string_view activation_name);
   // down(act(gate(x)) * up(x)) with `prefix`.ffn_gate, ffn_up, ffn_down.
   ValueId gated_mlp(ValueId x, const std::string& prefix, std::string_view activation_name);
+  // The config's experts instead: router `prefix`.ffn_gate_inp, then each row through `experts_used` gated MLPs.
+  // normalize: the chosen experts' weights sum to 1.
+  ValueId expert_mlp(ValueId x, const std::string& prefix, std::string_view activation_name, bool normalize);
   ValueId add(ValueId a, ValueId b);
 
   bool has(const std::string& name) const { return weights_.find(name) != nullptr; }

@@ -5,14 +5,16 @@
 namespace ingot {
 namespace {
 
-// transformers 5: LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config, Gemma2Config, Gemma3TextConfig, Phi3Config,
-// GPT2Config. Columns: layers, width, ffn, heads, kv heads, head size, context, epsilon, window, soft caps, original
-// context.
+// transformers 5: LlamaConfig, MistralConfig, MixtralConfig, Qwen2Config, Qwen3Config, Qwen3MoeConfig, Gemma2Config,
+// Gemma3TextConfig, Phi3Config, GPT2Config. Columns: layers, width, ffn, heads, kv heads, head size, context, epsilon,
+// window, soft caps, original context, base of the rotation, experts, those used, their ffn.
 constexpr ClassDefaults kClasses[] = {
     {"llama", 32, 4096, 11008, 32, 0, 0, 2048, 1e-6},
     {"mistral", 32, 4096, 14336, 32, 8, 0, 131072, 1e-6, 4096},
+    {"mixtral", 32, 4096, 14336, 32, 8, 0, 131072, 1e-5, 0, 0, 0, 0, 1e6, 8, 2},
     {"qwen2", 32, 4096, 22016, 32, 32, 0, 32768, 1e-6, 4096},
     {"qwen3", 32, 4096, 22016, 32, 32, 128, 32768, 1e-6, 4096},
+    {"qwen3_moe", 24, 2048, 6144, 32, 4, 0, 32768, 1e-6, 4096, 0, 0, 0, 10000, 128, 8, 768},
     {"gemma2", 26, 2304, 9216, 8, 4, 256, 8192, 1e-6, 4096, 50, 30},
     {"gemma3_text", 26, 2304, 9216, 8, 4, 256, 131072, 1e-6, 4096},
     {"phi3", 32, 3072, 8192, 32, 0, 0, 4096, 1e-5, 0, 0, 0, 4096},

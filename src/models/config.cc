@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "base/limits.h"
 #include "models/class_defaults.h"
 #include "models/rope.h"
 
@@ -51,6 +52,27 @@ Result<void> check(bool ok, std::string_view what, double value) {
   return invalid("[model] '{}' is {}: this cannot be; convert or download the model again", what, value);
 }
 
+Result<void> read_experts(const Hyperparameters& h, const ClassDefaults& d, ModelConfig& c) {
+  constexpr HyperKey kCount{"expert_count", "num_local_experts|num_experts"};
+  constexpr HyperKey kUsed{"expert_used_count", "num_experts_per_tok"};
+  c.experts = INGOT_TRY(d.experts ? h.require_size(kCount, d.experts) : h.size_or(kCount, 0));
+  if (c.experts == 0) return {};
+  if (c.experts > limits::kExpertsMax)
+    return invalid("[model] '{}' is {}, over the limit {}: convert or download the model again", h.name(kCount),
+                   c.experts, limits::kExpertsMax);
+  c.experts_used = INGOT_TRY(h.require_size(kUsed, d.experts_used));
+  if (c.experts_used > c.experts)
+    return invalid("[model] '{}' is {}, more than the {} experts that there are: convert or download the model again",
+                   h.name(kUsed), c.experts_used, c.experts);
+  c.expert_ffn = INGOT_TRY(
+      h.require_size({"expert_feed_forward_length", "moe_intermediate_size"}, d.expert_ffn ? d.expert_ffn : c.ffn));
+  // 1: softmax, llama.cpp's and the default; what else there is would change the numbers unseen.
+  constexpr HyperKey kGating{"expert_gating_func", ""};
+  if (const int64_t gating = INGOT_TRY(h.size_or(kGating, 1)); gating > 1)
+    return unimplemented("[model] '{}' is {}, only 1 (softmax) is supported", h.name(kGating), gating);
+  return {};
+}
+
 }  // namespace
 
 Result<ModelConfig> read_config(const Source& source, const std::string& architecture) {
@@ -98,7 +120,7 @@ Result<ModelConfig> read_config(const Source& source, const std::string& archite
   if (source.kind() == SourceKind::kHuggingFace)
     c.tied_embeddings = INGOT_TRY(h.flag_or({"", "tie_word_embeddings"}, d.tied_embeddings));
   c.attention_scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_dim)));
-  c.rope.base = INGOT_TRY(h.number_or({"rope.freq_base", "rope_theta|rope_parameters.rope_theta"}, 10000));
+  c.rope.base = INGOT_TRY(h.number_or({"rope.freq_base", "rope_theta|rope_parameters.rope_theta"}, d.rope_base));
   INGOT_TRY(check(c.rope.base > 0, h.name({"rope.freq_base", "rope_theta"}), c.rope.base));
   constexpr HyperKey kPartial{"rope.dimension_count", "partial_rotary_factor|rope_parameters.partial_rotary_factor"};
   const double partial = INGOT_TRY(h.number_or({"", kPartial.hf}, 1));
@@ -114,6 +136,7 @@ Result<ModelConfig> read_config(const Source& source, const std::string& archite
                    h.name(kPartial), c.rope.rotary_dim, c.head_dim, kAgain);
   c.rope.original_context = static_cast<double>(d.original_context ? d.original_context : c.context);
   INGOT_TRY(read_rope_scaling(h, c.rope, static_cast<double>(c.context), source.kind() == SourceKind::kGguf));
+  INGOT_TRY(read_experts(h, d, c));
   return c;
 }
 

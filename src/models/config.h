@@ -32,7 +32,8 @@ struct ModelConfig {
   std::string architecture;  // GGUF's name: "llama", "gemma3"
   int64_t layers = 0, width = 0, ffn = 0, heads = 0, kv_heads = 0, head_dim = 0, vocab = 0, context = 0;
   float norm_eps = 0;
-  int64_t window = 0;  // sliding window in tokens, 0 = none
+  int64_t window = 0;                                     // sliding window in tokens, 0 = none
+  int64_t experts = 0, experts_used = 0, expert_ffn = 0;  // mixture of experts; 0: none
   float attention_softcap = 0, logit_softcap = 0;
   float attention_scale = 0;    // multiplies q·k
   bool tied_embeddings = true;  // without a head of its own the model uses its embeddings
@@ -60,6 +61,8 @@ class Hyperparameters {
   Result<bool> flag_or(HyperKey key, bool fallback) const;
   Result<std::string> string_or(HyperKey key, std::string fallback) const;
   std::vector<float> floats(HyperKey key) const;
+  // Absent or null: empty. Errors: kInvalidArgument where the value is no list of integers.
+  Result<std::vector<int64_t>> ints(HyperKey key) const;
   // kInvalidArgument naming the key where it holds a plain value, not `wanted`.
   Result<void> refuse_scalar(HyperKey key, std::string_view wanted) const;
   // The graph's name for the activation that config.json has under `field`; absent, null or GGUF: the fallback.

@@ -11,7 +11,9 @@ Result<LanguageModel> build_decoder(ModelBuilder& b, const DecoderOptions& optio
     const int64_t window = options.window ? options.window(i) : 0;
     const ValueId h = b.rms_norm(x, blk + ".attn_norm");
     x = b.add(x, b.self_attention(h, blk, i, table, {.window = window, .head_norms = options.head_norms}));
-    x = b.add(x, b.gated_mlp(b.rms_norm(x, blk + ".ffn_norm"), blk, act));
+    const ValueId m = b.rms_norm(x, blk + ".ffn_norm");
+    const bool experts = options.experts && options.experts(i);
+    x = b.add(x, experts ? b.expert_mlp(m, blk, act, options.normalize_experts) : b.gated_mlp(m, blk, act));
   }
   return b.finish(b.rms_norm(x, "output_norm"));
 }

@@ -133,6 +133,22 @@ std::vector<float> Hyperparameters::floats(HyperKey key) const {
   return {};
 }
 
+Result<std::vector<int64_t>> Hyperparameters::ints(HyperKey key) const {
+  for (const std::string& k : spellings(key)) {
+    const MetaValue* m = source_.find_metadata(k);
+    if (!m) continue;
+    if (const auto* list = std::get_if<std::vector<int64_t>>(m)) return *list;
+    const bool empty = std::visit(
+        [](const auto& v) {
+          if constexpr (requires { v.empty(); }) return v.empty();
+          return false;
+        },
+        *m);
+    if (!empty) return invalid("[model] '{}' is not a list of integers: convert or download the model again", k);
+  }
+  return std::vector<int64_t>();
+}
+
 Result<std::string> Hyperparameters::activation(std::string_view field, std::string_view fallback) const {
   static constexpr std::pair<std::string_view, std::string_view> kNames[] = {
       {"silu", "silu"},           {"swish", "silu"},         {"gelu", "gelu"},

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <deque>
 #include <filesystem>
 #include <fstream>
 
@@ -79,10 +80,10 @@ Metadata llama_gguf(std::vector<std::pair<std::string_view, MetaValue>> more) {
 std::string all_of(const ModelConfig& c) {
   return fmt::format(
       "{} layers {} width {} ffn {} heads {} of {} kv {} context {} eps {} window {} caps {} {} rope {} "
-      "of {} {} {} from {}",
+      "of {} {} {} from {} experts {} of {} ffn {}",
       c.architecture, c.layers, c.width, c.ffn, c.heads, c.head_dim, c.kv_heads, c.context, c.norm_eps, c.window,
       c.attention_softcap, c.logit_softcap, c.rope.base, c.rope.rotary_dim, c.rope.scaling, c.rope.factor,
-      c.rope.original_context);
+      c.rope.original_context, c.experts_used, c.experts, c.expert_ffn);
 }
 
 class ClassDefault : public testing::TestWithParam<std::string> {};
@@ -103,7 +104,8 @@ TEST_P(ClassDefault, is_what_transformers_writes_out) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, ClassDefault,
-                         testing::Values("gemma2", "gemma3_text", "gpt2", "llama", "mistral", "phi3", "qwen2", "qwen3"),
+                         testing::Values("gemma2", "gemma3_text", "gpt2", "llama", "mistral", "mixtral", "phi3",
+                                         "qwen2", "qwen3", "qwen3_moe"),
                          [](const auto& p) { return p.param; });
 
 // The graph of a model, rotation tables' numbers included.
@@ -353,6 +355,99 @@ TEST(ReadConfig, names_the_field_that_cannot_be) {
     ASSERT_FALSE(config) << field;
     EXPECT_NE(config.error().message().find(message), std::string::npos) << config.error().message();
   }
+}
+
+TEST(BuildModel, names_what_cannot_be_about_experts) {
+  constexpr std::tuple<const char*, const char*, const char*, const char*> kBad[] = {
+      {"mixtral", "num_experts_per_tok", "6", "'config.num_experts_per_tok' is 6, more than the 5 experts"},
+      {"mixtral", "num_experts_per_tok", "0", "'config.num_experts_per_tok' is 0"},
+      {"mixtral", "num_local_experts", "0", "'config.num_local_experts' is 0"},
+      {"mixtral", "num_local_experts", "1000000", "'config.num_local_experts' is 1000000, over the limit"},
+      {"mixtral", "num_local_experts", "7",
+       "block_sparse_moe.gate.weight' has shape [5,32], the metadata asks for [7,32]"},
+      {"mixtral", "intermediate_size", "25", "experts.0.w1.weight' has shape [24,32]"},
+      {"qwen3moe", "moe_intermediate_size", "17", "experts.0.gate_proj.weight' has shape [16,32]"},
+      {"qwen3moe", "decoder_sparse_step", "0", "'config.decoder_sparse_step' is 0"},
+      {"qwen3moe", "decoder_sparse_step", "2", "'model.layers.0.mlp.gate_proj.weight' is missing"},
+      {"qwen3moe", "mlp_only_layers", "[1]", "'model.layers.1.mlp.gate_proj.weight' is missing"},
+      {"qwen3moe", "mlp_only_layers", "1", "'config.mlp_only_layers' is not a list of integers"},
+      {"llama", "num_local_experts", "4", "'config.num_experts_per_tok' is missing"}};
+  for (const auto& [name, field, value, message] : kBad) {
+    const std::string error = with_field(name, field, value);
+    EXPECT_NE(error.find(message), std::string::npos) << field << " " << value << ": " << error;
+  }
+  EXPECT_TRUE(with_field("qwen3moe", "mlp_only_layers", "null").starts_with("graph"));
+}
+
+TEST(ReadConfig, names_what_cannot_be_about_experts_of_a_gguf) {
+  const auto message = [](int64_t count, int64_t used, int64_t gating) {
+    const auto c = read_config(llama_gguf({{"llama.feed_forward_length", int64_t{96}},
+                                           {"llama.expert_count", count},
+                                           {"llama.expert_used_count", used},
+                                           {"llama.expert_gating_func", gating}}),
+                               "llama");
+    return c ? fmt::format("{} of {}, ffn {}", c->experts_used, c->experts, c->expert_ffn)
+             : std::string(c.error().message());
+  };
+  EXPECT_EQ(message(8, 2, 1), "2 of 8, ffn 96");
+  EXPECT_EQ(message(0, 2, 1), "0 of 0, ffn 0");
+  EXPECT_NE(message(8, 9, 1).find("'llama.expert_used_count' is 9, more than the 8"), std::string::npos);
+  EXPECT_NE(message(8, 0, 1).find("'llama.expert_used_count' is 0"), std::string::npos);
+  EXPECT_NE(message(-1, 2, 1).find("'llama.expert_count' is -1"), std::string::npos);
+  EXPECT_NE(message(8, 2, 2).find("'llama.expert_gating_func' is 2"), std::string::npos);
+}
+
+// The GGUF of mixtral with a change to the tensors whose names contain `where`: stacks of experts apart, as old files
+// have them; left out; or one expert short.
+class ChangedExperts final : public Source {
+ public:
+  enum class Change { kApart, kWithout, kShort };
+  ChangedExperts(Change change, std::string_view where) : original_(*open_source(golden("models/mixtral/model.gguf"))) {
+    for (SourceTensor t : original_->tensors()) {
+      const TensorView all = t.view;
+      const bool matches = t.name.find(where) != t.name.npos;
+      if (matches && change == Change::kWithout) continue;
+      if (matches && change == Change::kShort) t.view.shape[0] -= 1;
+      const bool apart = matches && change == Change::kApart;
+      if (apart) t.view.shape = {all.shape[1], all.shape[2]};
+      const std::string_view stem = t.name.substr(0, t.name.find("_exps"));
+      for (int64_t e = 0; e < (apart ? all.shape[0] : 1); ++e) {
+        if (apart) t.name = names_.emplace_back(fmt::format("{}.{}.weight", stem, e));
+        t.view.data = all.as<std::byte>() + static_cast<size_t>(e) * t.view.num_bytes();
+        tensors_.push_back(t);
+      }
+    }
+    build_index();
+  }
+  SourceKind kind() const override { return SourceKind::kGguf; }
+  const std::vector<std::string>& paths() const override { return original_->paths(); }
+  const std::vector<std::pair<std::string_view, MetaValue>>& metadata() const override { return original_->metadata(); }
+  const std::vector<SourceTensor>& tensors() const override { return tensors_; }
+  std::string_view file(std::string_view) const override { return {}; }
+
+  static std::string graph(Change change, std::string_view where) {
+    return graph_of(std::make_shared<ChangedExperts>(change, where));
+  }
+
+ private:
+  std::shared_ptr<const Source> original_;
+  std::deque<std::string> names_;
+  std::vector<SourceTensor> tensors_;
+};
+
+TEST(BuildModel, takes_experts_stacked_or_apart_and_says_which_are_missing) {
+  using Change = ChangedExperts::Change;
+  const std::string apart = ChangedExperts::graph(Change::kApart, "_exps");
+  EXPECT_TRUE(apart.starts_with("graph")) << apart;
+  EXPECT_NE(apart.find("blk.1.ffn_down.4.weight"), std::string::npos) << apart;
+  const std::string without = ChangedExperts::graph(Change::kWithout, "blk.1.ffn_up_exps");
+  EXPECT_NE(without.find("tensor 'blk.1.ffn_up_exps.weight' is missing"), std::string::npos) << without;
+  const std::string router = ChangedExperts::graph(Change::kWithout, "blk.0.ffn_gate_inp");
+  EXPECT_NE(router.find("tensor 'blk.0.ffn_gate_inp.weight' is missing"), std::string::npos) << router;
+  const std::string few = ChangedExperts::graph(Change::kShort, "blk.0.ffn_down_exps");
+  EXPECT_NE(few.find("'blk.0.ffn_down_exps.weight' has shape [4,32,24], the metadata asks for [5,32,24]"),
+            std::string::npos)
+      << few;
 }
 
 TEST(BuildModel, refuses_a_vocabulary_beyond_the_embeddings) {

@@ -8,13 +8,15 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "formats/source.h"
 #include "ir/graph.h"
 
 namespace ingot {
 
-// GGUF name -> Hugging Face name, both without ".weight"/".bias"; "blk.%" and its counterpart stand for a layer.
+// GGUF name -> Hugging Face name, both without ".weight"/".bias"; "blk.%" and its counterpart stand for a layer, a '#'
+// at the end of the first and its counterpart for an expert.
 struct NamePair {
   std::string_view gguf;
   std::string_view hf;
@@ -33,12 +35,17 @@ class Weights {
 
   // A matrix of shape [n, k]. transposed: the file holds [k, n] (copied). Errors: kNotFound, kInvalidArgument.
   Result<ValueId> matrix(Graph& graph, const std::string& name, int64_t n, int64_t k, bool transposed = false) const;
+  // The matrices [n, k] of `count` experts: one stack [count, n, k] (`name`_exps.weight), or each one's own
+  // (`name`.0.weight, …). Errors: kNotFound, kInvalidArgument.
+  Result<std::vector<ValueId>> experts(Graph& graph, const std::string& name, int64_t count, int64_t n,
+                                       int64_t k) const;
   // A vector of n elements as f32, plus `add`.
   Result<ValueId> vector(Graph& graph, const std::string& name, int64_t n, float add = 0) const;
 
  private:
   std::vector<std::string> file_names(std::string_view gguf_name) const;
   Result<const SourceTensor*> require(std::string_view gguf_name) const;
+  Result<const SourceTensor*> require(std::string_view gguf_name, const Shape& shape) const;
   std::shared_ptr<const Source> source_;
   std::span<const NamePair> names_;
 };

@@ -1,5 +1,7 @@
 #include "plan/plan.h"
 
+#include <algorithm>
+
 #include "base/mapped_file.h"
 
 namespace ingot {
@@ -55,13 +57,13 @@ class Plan::Releaser {
     for (ValueId v : graph_.outputs()) use(v).read = true;
   }
 
-  // Bit i of consumed_inputs: the node's kernel copied constant operand i. With a store, only what went there counts.
+  // consumed_inputs: of Kernel. With a store, only what went there counts.
   Result<void> prepared(const Node& n, uint32_t consumed_inputs) {
     for (size_t i = 0; i < n.inputs.size(); ++i) {
       if (n.inputs[i] == kNoValue) continue;
       if (!is_defined_constant(n.inputs[i])) continue;
       Value& value = graph_.value(n.inputs[i]);
-      const bool consumed = i < 32 && (consumed_inputs >> i & 1);
+      const bool consumed = consumed_inputs >> std::min<size_t>(i, 31) & 1;
       Use& u = use(n.inputs[i]);
       u.read |= !consumed;
       const size_t bytes = value.constant.view().num_bytes();

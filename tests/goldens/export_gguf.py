@@ -12,8 +12,8 @@ import re
 import gguf
 import numpy as np
 
-ARCHS = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2", "qwen3": "qwen3", "gemma2": "gemma2",
-         "gemma3_text": "gemma3", "phi3": "phi3", "gpt2": "gpt2"}
+ARCHS = {"llama": "llama", "mistral": "llama", "mixtral": "llama", "qwen2": "qwen2", "qwen3": "qwen3",
+         "qwen3_moe": "qwen3moe", "gemma2": "gemma2", "gemma3_text": "gemma3", "phi3": "phi3", "gpt2": "gpt2"}
 
 
 def pair_neighbours(w, heads):
@@ -87,6 +87,11 @@ def add_shape(w, cfg):
     if "attn_logit_softcapping" in cfg:
         w.add_attn_logit_softcapping(cfg["attn_logit_softcapping"])
         w.add_final_logit_softcapping(cfg["final_logit_softcapping"])
+    if experts := cfg.get("num_local_experts", cfg.get("num_experts")):
+        w.add_expert_count(experts)
+        w.add_expert_used_count(cfg["num_experts_per_tok"])
+        if "moe_intermediate_size" in cfg:
+            w.add_expert_feed_forward_length(cfg["moe_intermediate_size"])
     add_rope(w, cfg, head_dim)
 
 
@@ -126,6 +131,17 @@ def convert(arch, cfg, name, value):
     return value
 
 
+def stack_experts(state):
+    """Each expert's own matrices become one tensor [experts, n, k]; its name has no number."""
+    out, stacks = {}, {}
+    for key, value in state.items():
+        if found := re.search(r"\.experts\.(\d+)\.", key):
+            stacks.setdefault(key.replace(found[0], ".experts."), {})[int(found[1])] = value
+        else:
+            out[key] = value
+    return out | {key: np.stack([s[e] for e in range(len(s))]) for key, s in stacks.items()}
+
+
 def export(path, cfg, state, tok):
     arch = ARCHS[cfg["model_type"]]
     w = gguf.GGUFWriter(path, arch)
@@ -137,7 +153,7 @@ def export(path, cfg, state, tok):
     add_tokenizer(w, arch, tok)
     by_arch = next(a for a, n in gguf.MODEL_ARCH_NAMES.items() if n == arch)
     names = gguf.get_tensor_name_map(by_arch, layers)
-    for key, value in state.items():
+    for key, value in stack_experts(state).items():
         full = f"transformer.{key}" if arch == "gpt2" else key
         if re.search(r"\.attn\.(masked_)?bias$", full):
             continue

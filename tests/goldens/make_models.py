@@ -14,6 +14,7 @@ the same in the form that transformers 5 writes (rope_parameters).
 """
 
 import json
+import re
 import shutil
 import sys
 import zlib
@@ -43,6 +44,8 @@ LLAMA = COMMON | dict(architectures=["LlamaForCausalLM"], model_type="llama", hi
                       rms_norm_eps=1e-5, rope_theta=10000.0)
 QWEN3 = COMMON | dict(architectures=["Qwen3ForCausalLM"], model_type="qwen3", hidden_act="silu", head_dim=16,
                       rms_norm_eps=1e-6, rope_theta=1000000.0, attention_bias=False, tie_word_embeddings=True)
+QWEN3_EXPERTS = dict(architectures=["Qwen3MoeForCausalLM"], model_type="qwen3_moe", num_experts=6,
+                     num_experts_per_tok=3, moe_intermediate_size=16, decoder_sparse_step=1, mlp_only_layers=[])
 GEMMA = COMMON | dict(hidden_activation="gelu_pytorch_tanh", head_dim=16, query_pre_attn_scalar=16,
                       rms_norm_eps=1e-6, tie_word_embeddings=True, attention_bias=False)
 PHI3 = COMMON | dict(architectures=["Phi3ForCausalLM"], model_type="phi3", hidden_act="silu", rms_norm_eps=1e-5,
@@ -69,6 +72,11 @@ MODELS = {
     "qwen3": QWEN3,
     "qwen3_yarn": QWEN3 | dict(rope_theta=10000.0, rope_scaling=dict(
         rope_type="yarn", factor=4.0, original_max_position_embeddings=32)),
+    "mixtral": LLAMA | dict(architectures=["MixtralForCausalLM"], model_type="mixtral", intermediate_size=24,
+                            num_local_experts=5, num_experts_per_tok=2, sliding_window=None),
+    "qwen3moe": QWEN3 | QWEN3_EXPERTS | dict(norm_topk_prob=True),
+    # Layer 0 has no experts, and the weights of the chosen ones do not sum to 1. GGUF cannot say that: no model.gguf.
+    "qwen3moe_mixed": QWEN3 | QWEN3_EXPERTS | dict(mlp_only_layers=[0], norm_topk_prob=False),
     # Layers 0 and 2 see 24 positions, layer 1 all; both caps low enough to bend the numbers.
     "gemma2": GEMMA | dict(architectures=["Gemma2ForCausalLM"], model_type="gemma2", num_hidden_layers=3,
                            rope_theta=10000.0, sliding_window=24, attn_logit_softcapping=3.0,
@@ -87,6 +95,9 @@ MODELS = {
                  n_layer=2, n_positions=128, n_ctx=128, activation_function="gelu_new",
                  layer_norm_epsilon=1e-5, bos_token_id=EOS, eos_token_id=EOS, torch_dtype="float32"),
 }
+
+
+HUGGING_FACE_ONLY = {"qwen2_window", "qwen3moe_mixed"}
 
 
 def byte_symbols():
@@ -130,10 +141,27 @@ def draw_weights(model, name):
         elif "embed" in key or "wte" in key or "wpe" in key:
             v *= 0.35 if gemma else 0.8
         else:
-            fan_in = p.shape[0] if "gpt2" in name else p.shape[1]
+            fan_in = p.shape[0] if "gpt2" in name else p.shape[-1]
             v *= 1.5 / np.sqrt(fan_in)
         with torch.no_grad():
             p.copy_(torch.from_numpy(v.astype(np.float32)))
+
+
+def published(kind, state):
+    """The tensors as the published files name them: each expert's own, which transformers 5 stacks when it loads."""
+    out = {}
+    for key, value in state.items():
+        if kind == "mixtral":
+            key = key.replace(".mlp.", ".block_sparse_moe.")
+        if not re.search(r"\.experts\.(gate_up|down)_proj$", key):
+            out[key] = value
+            continue
+        gate, up, down = ("w1", "w3", "w2") if kind == "mixtral" else ("gate_proj", "up_proj", "down_proj")
+        stem = key[:key.rindex(".")]
+        for e, matrix in enumerate(value):
+            parts = {gate: matrix.chunk(2)[0], up: matrix.chunk(2)[1]} if "gate_up" in key else {down: matrix}
+            out |= {f"{stem}.{e}.{part}.weight": v.clone().contiguous() for part, v in parts.items()}
+    return out
 
 
 def make(name):
@@ -148,8 +176,9 @@ def make(name):
     state = {k: v.detach().clone().contiguous() for k, v in model.state_dict().items() if k not in tied}
     if name == "gpt2":  # as published: without the prefix, with the mask buffers left out
         state = {k.removeprefix("transformer."): v for k, v in state.items()}
+    state = published(MODELS[name]["model_type"], state)
     save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
-    adds_bos = name.startswith(("llama", "mistral", "gemma", "phi3"))
+    adds_bos = name.startswith(("llama", "mistral", "mixtral", "gemma", "phi3"))
     write_tokenizer(folder, adds_bos)
     config.architectures = MODELS[name]["architectures"]
     config.to_json_file(folder / "config_v5.json", use_diff=True)
@@ -171,7 +200,7 @@ def make(name):
     np.save(folder / "hidden.npy", np.stack([h[0].numpy() for h in out.hidden_states]).astype(np.float32))
     (folder / "tokens.json").write_text(json.dumps({"token_ids": ids}) + "\n")
 
-    if name != "qwen2_window":
+    if name not in HUGGING_FACE_ONLY:
         export_gguf.export(folder / "model.gguf", MODELS[name], {k: v.numpy() for k, v in state.items()},
                            dict(tokens=tokens(), merges=MERGES, special=SPECIAL, bos=BOS if adds_bos else EOS, eos=EOS,
                                 pad=PAD, add_bos=adds_bos, chat=CHAT if name == "llama3" else None))

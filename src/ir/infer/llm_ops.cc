@@ -68,6 +68,36 @@ Result<void> infer_rms_norm(InferContext& c) {
   return infer_same(c);
 }
 
+// Operand i is the stack of all experts' matrices [n,k], or, from i on, each expert's own.
+static Result<void> require_experts(InferContext& c, int i, int64_t experts, bool stacked, const Dim& n, const Dim& k) {
+  Dims wanted{n, k};
+  if (stacked) wanted.insert(wanted.begin(), Dim(experts));
+  for (int e = 0; e < (stacked ? 1 : experts); ++e)
+    if (!c.ranked(i + e) || c.dims(i + e) != wanted)
+      return c.fail("expert weights are {}, not {}", c.type(i + e).to_string(),
+                    Type::of(c.type(i + e).dtype, wanted).to_string());
+  return {};
+}
+
+Result<void> infer_moe(InferContext& c) {
+  if (!c.ranked(0) || !c.ranked(1) || c.rank(0) != 2 || c.rank(1) != 2 || !c.dims(1)[1].is_const())
+    return c.fail("needs x [T,D] and logits [T,E]");
+  const int64_t experts = c.dims(1)[1].value(), used = c.attributes().get_int("used");
+  if (experts < 1 || used < 1 || used > experts) return c.fail("uses {} of {} experts", used, experts);
+  const bool stacked = c.ranked(2) && c.rank(2) == 3;
+  const int64_t each = stacked ? 1 : experts;
+  if (c.num_inputs() != 2 + 3 * each)
+    return c.fail("has {} weights for {} experts, not {}", c.num_inputs() - 2, experts, 3 * each);
+  if (!c.ranked(2) || c.rank(2) < 2) return c.fail("expert weights are {}", c.type(2).to_string());
+  const Dim width = c.dims(0)[1], ffn = c.dims(2)[stacked ? 1 : 0];
+  const int up = 2 + static_cast<int>(each), down = up + static_cast<int>(each);
+  INGOT_TRY(require_experts(c, 2, experts, stacked, ffn, width));
+  INGOT_TRY(require_experts(c, up, experts, stacked, ffn, width));
+  INGOT_TRY(require_experts(c, down, experts, stacked, width, ffn));
+  c.set(0, DType::kF32, c.dims(0));
+  return {};
+}
+
 Result<void> infer_rope_table(InferContext& c) {
   INGOT_TRY(require_rank(c, 0, DType::kI32, 1));
   INGOT_TRY(require_rank(c, 1, DType::kF32, 1));

@@ -1,6 +1,6 @@
 // ingot.gated_activation, ingot.activation and ingot.softcap on the CPU (kernels/rows).
 #include "backends/backend.h"
-#include "backends/cpu/kernels/rows/rows.h"
+#include "backends/cpu/ops/activation_kind.h"
 
 namespace ingot {
 namespace {
@@ -47,22 +47,14 @@ void run_gated(KernelContext& c) {
   }
 }
 
-std::optional<rows::ActivationKind> kind_of(std::string_view name) {
-  if (name == "silu") return rows::ActivationKind::kSilu;
-  if (name == "gelu") return rows::ActivationKind::kGelu;
-  if (name == "gelu_tanh") return rows::ActivationKind::kGeluTanh;
-  if (name == "relu") return rows::ActivationKind::kRelu;
-  return {};
-}
-
 Kernel make(std::string_view name, KernelFn run, const NodeView& v, uint32_t inplace_inputs) {
   const Isa isa = current_isa();
   const std::string activation = v.node.attributes.get_string("activation");
   return {.name = fmt::format("{}_{}", name, isa_name(isa)),
           .run = run,
-          .prepared = std::make_shared<Activation>(Activation{rows::kernels_for(isa),
-                                                              kind_of(activation).value_or(rows::ActivationKind::kRelu),
-                                                              v.node.attributes.get_float("cap")}),
+          .prepared = std::make_shared<Activation>(
+              Activation{rows::kernels_for(isa), activation_kind(activation).value_or(rows::ActivationKind::kRelu),
+                         v.node.attributes.get_float("cap")}),
           .work = work,
           .inplace_inputs = inplace_inputs};
 }
@@ -71,7 +63,7 @@ Kernel make(std::string_view name, KernelFn run, const NodeView& v, uint32_t inp
 
 Support cpu_supports_activation(const NodeView& v) {
   const std::string name = v.node.attributes.get_string("activation");
-  if (!kind_of(name)) return Support::no("activation '{}'", name);
+  if (!activation_kind(name)) return Support::no("activation '{}'", name);
   if (v.input_type(0).dtype != DType::kF32) return Support::no("the input is {}", v.input_type(0).to_string());
   return Support::yes();
 }

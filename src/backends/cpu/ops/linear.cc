@@ -1,7 +1,6 @@
 // ingot.linear on the CPU: weights packed once (kernels/matmul), activations quantized per call.
 #include "backends/backend.h"
-#include "backends/cpu/kernels/matmul/matmul.h"
-#include "base/mapped_file.h"
+#include "backends/cpu/ops/pack_matrix.h"
 
 namespace ingot {
 namespace {
@@ -35,21 +34,6 @@ void run(KernelContext& c) {
          c.num_threads);
 }
 
-// Packs in slices and lets go of a file's pages after each, so that loading never holds a large matrix twice.
-void pack(const PackedWeights& weights, const TensorView& w, bool file_backed, std::byte* dst, ThreadPool& pool) {
-  constexpr size_t kSliceBytes = size_t{4} << 20;
-  const size_t bytes = w.num_bytes(), slices_a_thread = bytes / kSliceBytes / static_cast<size_t>(pool.size()) + 1;
-  pool.run([&](int thread, int num_threads) {
-    const size_t slices = slices_a_thread * static_cast<size_t>(num_threads);
-    for (size_t i = 0; i < slices_a_thread; ++i) {
-      const size_t s = static_cast<size_t>(thread) * slices_a_thread + i;
-      pack_weights(weights, w.data, dst, static_cast<int>(s), static_cast<int>(slices));
-      const size_t begin = bytes / slices * s, end = bytes / slices * (s + 1);
-      if (file_backed) drop_mapped_pages(static_cast<const std::byte*>(w.data) + begin, end - begin);
-    }
-  });
-}
-
 }  // namespace
 
 Support cpu_supports_linear(const NodeView& v) {
@@ -70,7 +54,7 @@ Result<Kernel> cpu_prepare_linear(const NodeView& v, ThreadPool& pool) {
   packed->memory = piece.memory;
   auto* dst = static_cast<std::byte*>(packed->memory.get());
   packed->weights = describe_weights(w.dtype, w.shape[0], w.shape[1], isa, dst);
-  if (!piece.filled) pack(packed->weights, w, v.graph.value(v.node.inputs[1]).file_backed, dst, pool);
+  if (!piece.filled) pack_matrix(packed->weights, w, v.graph.value(v.node.inputs[1]).file_backed, dst, pool);
   return Kernel{.name = fmt::format("linear_{}_{}", dtype_name(w.dtype),
                                     matmul_is_native(w.dtype, isa) ? isa_name(isa) : "decode"),
                 .run = run,

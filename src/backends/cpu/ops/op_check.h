@@ -37,7 +37,7 @@ struct OpCase {
   Op op;
   Attributes attributes;
   std::vector<Tensor> inputs;
-  uint32_t constants = 0;  // bit i: input i is a constant
+  uint32_t constants = 0;  // bit i: input i is a constant; bit 31: and all after it
   int outputs = 1;
 };
 
@@ -46,6 +46,8 @@ struct OpRun {
   std::string error;  // why the backend does not run it, or what it reported
 };
 
+inline bool operand_bit(uint32_t bits, size_t i) { return bits >> std::min<size_t>(i, 31) & 1; }
+
 // The node on the CPU backend with this many threads.
 inline OpRun run_on_cpu(const OpCase& k, int threads) {
   Graph graph;
@@ -53,9 +55,9 @@ inline OpRun run_on_cpu(const OpCase& k, int threads) {
   for (size_t i = 0; i < k.inputs.size(); ++i) {
     const Tensor& t = k.inputs[i];
     const std::string name = "x" + std::to_string(i);
-    ids.push_back(!t.defined()             ? kNoValue
-                  : (k.constants >> i & 1) ? graph.add_constant(name, t)
-                                           : graph.add_input(name, Type::of(t.view())));
+    ids.push_back(!t.defined()                  ? kNoValue
+                  : operand_bit(k.constants, i) ? graph.add_constant(name, t)
+                                                : graph.add_input(name, Type::of(t.view())));
   }
   auto id = graph.add_node(k.op, ids, k.outputs, k.attributes);
   if (!id) return {{}, std::string(id.error().message())};
@@ -68,8 +70,9 @@ inline OpRun run_on_cpu(const OpCase& k, int threads) {
   std::vector<TensorRef> refs;
   std::vector<TensorView> views, result_views;
   for (size_t i = 0; i < k.inputs.size(); ++i)  // what was packed must not be read
-    views.push_back(kernel->consumed_inputs >> i & 1 ? TensorView{k.inputs[i].dtype(), k.inputs[i].shape(), nullptr}
-                                                     : k.inputs[i].view());
+    views.push_back(operand_bit(kernel->consumed_inputs, i)
+                        ? TensorView{k.inputs[i].dtype(), k.inputs[i].shape(), nullptr}
+                        : k.inputs[i].view());
   for (ValueId v : view.node.outputs) {
     out.outputs.push_back(Tensor::allocate(graph.value(v).type.dtype, *graph.value(v).type.concrete()));
     refs.push_back(out.outputs.back().mutable_view());
