@@ -12,6 +12,9 @@
 
 #include "llm/engine/request.h"
 #include "server/openai/fields.h"
+#include "server/openai/structured_output.h"
+#include "text/tools/dialect.h"
+#include "text/tools/tool_grammar.h"
 
 namespace ingot::openai {
 
@@ -25,9 +28,10 @@ using Prompt = std::variant<std::string, TokenIds>;
 struct GenerationRequest {
   std::string model;  // empty: the only one
   bool stream = false;
-  bool include_usage = false;     // stream_options: a last chunk with the sums
-  bool continuous_usage = false;  // and one in each chunk
-  llm::Request engine;            // all but the prompt, the events and bad words
+  bool include_usage = false;            // stream_options: a last chunk with the sums
+  bool continuous_usage = false;         // and one in each chunk
+  llm::Request engine;                   // all but the prompt, the events and bad words
+  std::optional<Constraint> constraint;  // the form of the answer
   std::vector<std::string> bad_words;
   TokenIds allowed_token_ids;  // empty: all
   bool logprobs = false;
@@ -43,9 +47,23 @@ struct CompletionRequest : GenerationRequest {
   bool echo = false;
 };
 
+// How the text of a chat's answer is to be read; prepare() finds it out.
+struct ChatReading {
+  tools::ToolFormat tool_format = tools::ToolFormat::kHermes;
+  std::vector<std::string> tool_names;             // empty: no text is a call
+  int calls_max = 0;                               // of one choice
+  std::optional<tools::ReasoningMarks> reasoning;  // told apart
+  bool in_thought = false;                         // the answer begins inside
+};
+
 struct ChatRequest : GenerationRequest {
   boost::json::array messages;
-  boost::json::value tools;      // null or an array
+  boost::json::value tools;           // null or an array, for the template
+  std::vector<tools::Tool> callable;  // those that an answer may call
+  bool must_call = false;             // at least one of them
+  bool parallel_tool_calls = true;
+  bool include_reasoning = true;
+  ChatReading reading;
   boost::json::value documents;  // likewise
   boost::json::object template_variables;
   std::string chat_template;  // the client's own; empty: the model's
