@@ -75,6 +75,7 @@ class Graph {
   const std::vector<ValueId>& inputs() const { return inputs_; }
   const std::vector<ValueId>& states() const { return states_; }
   const std::vector<ValueId>& outputs() const { return outputs_; }
+  std::vector<ValueId>& mutable_outputs() { return outputs_; }
   ValueId find_value(std::string_view value_name) const;  // kNoValue if absent
 
   const Tensor* constant(ValueId v) const {

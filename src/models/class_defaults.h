@@ -16,9 +16,9 @@ struct ClassDefaults {
   int64_t window = 0;
   double attention_softcap = 0, logit_softcap = 0;
   int64_t original_context = 0;
-  bool tied_embeddings = false;
   double rope_base = 10000;
   int64_t experts = 0, experts_used = 0, expert_ffn = 0;
+  bool tied_embeddings = false;
 };
 
 // By the model_type of the source's config.json (of its text part); of GGUF what llama.cpp has; all 0 for others.

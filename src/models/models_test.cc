@@ -295,7 +295,7 @@ TEST(BuildModel, scales_the_layers_of_gemma_3_that_see_everything_as_it_says) {
   EXPECT_TRUE(graph.starts_with("graph")) << graph;
   EXPECT_NE(graph, linear);
   EXPECT_NE(graph.find("{scale=1.5f}"), std::string::npos) << graph;  // the global table
-  EXPECT_NE(graph.find("{scale=1f}"), std::string::npos) << graph;  // the local one
+  EXPECT_NE(graph.find("{scale=1f}"), std::string::npos) << graph;    // the local one
 }
 
 TEST(ReadConfig, tells_null_from_absent) {
