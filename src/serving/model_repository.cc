@@ -17,10 +17,10 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// Of a model's file, or of the files beside each other in its folder.
+// Of a model's file, or of the files beside each other in its folder; 0 if there is none.
 double bytes_at(const std::string& path) {
   std::error_code ec;
-  if (!std::filesystem::is_directory(path, ec)) return static_cast<double>(std::filesystem::file_size(path, ec));
+  if (std::filesystem::is_regular_file(path, ec)) return static_cast<double>(std::filesystem::file_size(path, ec));
   double bytes = 0;
   for (const auto& entry : std::filesystem::directory_iterator(path, ec))
     if (entry.is_regular_file(ec)) bytes += static_cast<double>(entry.file_size(ec));

@@ -5,10 +5,8 @@ import gzip
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
-import threading
 import time
 
 import numpy as np
@@ -161,21 +159,6 @@ def test_connections_past_what_the_process_may_open_are_refused_not_left_waiting
     finally:
         process.kill()
         process.wait()
-
-
-def test_a_second_signal_ends_the_process_also_when_the_drain_is_over(tmp_path):
-    os.mkfifo(tmp_path / "stuck.gguf")  # its load never ends
-    with serving.Server(tmp_path / "stuck.gguf", wait=False) as s:
-        s.process.send_signal(signal.SIGTERM)
-        end = time.monotonic() + 30
-        while not any("draining" in m for m in s.messages):
-            assert time.monotonic() < end
-            time.sleep(0.02)
-        while s.process.poll() is None:  # the first of these may still be the second signal of the drain
-            assert time.monotonic() < end
-            s.process.send_signal(signal.SIGTERM)
-            time.sleep(0.2)
-        assert s.process.returncode != 0
 
 
 def test_a_compressed_body_unpacks_to_no_more_than_the_limit(repository):

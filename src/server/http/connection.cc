@@ -354,7 +354,7 @@ class Connection final : public Exchange,
       if (ec || received < told + kProgressBytes) continue;  // time follows what came, not what was announced
       told = received;
       const auto spent = milliseconds(static_cast<int64_t>(watch.elapsed_ms()));
-      arm_read(std::max(milliseconds(1), allowance(options_.body_timeout, received) - spent));
+      arm_read(std::clamp(allowance(options_.body_timeout, received) - spent, milliseconds(1), options_.body_timeout));
     }
     deadline_.disarm();
     if (!room) co_return no_room();
