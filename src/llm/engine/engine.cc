@@ -69,7 +69,7 @@ Result<Completion> Engine::run(Request request) {
 }
 
 bool Engine::drain(EngineClock::time_point deadline) { return impl_->drain(deadline); }
-Result<MaskFactory> Engine::compile_grammar(const GrammarSpec& spec) { return impl_->grammars().get(spec); }
+Result<MaskFactory> Engine::compile_grammar(const GrammarSpec& spec) const { return impl_->grammars().get(spec); }
 EngineState Engine::state() const { return impl_->state(); }
 EngineStats Engine::stats() const { return impl_->stats(); }
 int Engine::retry_after_s() const { return impl_->retry_after_s(); }

@@ -59,7 +59,7 @@ class Engine {
 
   // A mask for Request::make_mask; compiled once and remembered. Costs the caller's thread, not the engine's.
   // Errors: kInvalidArgument, kUnimplemented naming the keyword that is not supported.
-  Result<MaskFactory> compile_grammar(const GrammarSpec& spec);
+  Result<MaskFactory> compile_grammar(const GrammarSpec& spec) const;
 
   EngineState state() const;
   EngineStats stats() const;  // a copy; cheap enough for each scrape

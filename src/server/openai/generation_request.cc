@@ -12,19 +12,12 @@ constexpr int64_t kTokensMax = 1 << 24;
 constexpr size_t kMessagesMax = 65536;
 
 // Fields that would change the answer's meaning and are not built: silently ignoring them would be a lie.
-constexpr std::array kConstraints = {"structured_outputs", "guided_json",   "guided_regex", "guided_choice",
-                                     "guided_grammar",     "json_schema",   "grammar",      "prompt_embeds",
-                                     "functions",          "function_call", "audio"};
+constexpr std::array kUnbuilt = {"prompt_embeds", "functions", "function_call", "audio"};
 
 void refuse_unbuilt(Fields& f) {
-  for (const char* name : kConstraints)
+  for (const char* name : kUnbuilt)
     if (f.has(name)) f.fail(name, "is not supported yet");
   if (f.boolean("use_beam_search", false)) f.fail("use_beam_search", "is not supported");
-  if (const json::object* format = f.object("response_format")) {
-    Fields inner(*format);
-    const std::string type = inner.string("type");
-    if (type != "text") f.fail("response_format", "type '{}' is not supported yet, only 'text'", type.substr(0, 40));
-  }
 }
 
 void read_stream(Fields& f, GenerationRequest& r) {
@@ -40,6 +33,7 @@ void read_stream(Fields& f, GenerationRequest& r) {
 
 void read_common(Fields& f, GenerationRequest& r) {
   refuse_unbuilt(f);
+  r.constraint = read_constraint(f);
   r.model = f.string("model");
   read_stream(f, r);
   read_sampling(f, r);

@@ -12,6 +12,7 @@
 
 #include "llm/engine/request.h"
 #include "server/openai/fields.h"
+#include "server/openai/structured_output.h"
 
 namespace ingot::openai {
 
@@ -25,9 +26,10 @@ using Prompt = std::variant<std::string, TokenIds>;
 struct GenerationRequest {
   std::string model;  // empty: the only one
   bool stream = false;
-  bool include_usage = false;     // stream_options: a last chunk with the sums
-  bool continuous_usage = false;  // and one in each chunk
-  llm::Request engine;            // all but the prompt, the events and bad words
+  bool include_usage = false;            // stream_options: a last chunk with the sums
+  bool continuous_usage = false;         // and one in each chunk
+  llm::Request engine;                   // all but the prompt, the events and bad words
+  std::optional<Constraint> constraint;  // the form of the answer
   std::vector<std::string> bad_words;
   TokenIds allowed_token_ids;  // empty: all
   bool logprobs = false;

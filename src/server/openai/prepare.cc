@@ -37,12 +37,29 @@ Parsed<llm::Request> prepare_one(const llm::Engine& engine, const GenerationRequ
   return out;
 }
 
+// A grammar that cannot be compiled is the client's mistake, also where it asks for what is not built.
+ApiError refused_grammar(const Status& why, const std::string& field) {
+  return ApiError(Status(Code::kInvalidArgument, fmt::format("[openai] '{}': {}", field, why.message())), field,
+                  "invalid_grammar");
+}
+
 // The parts of a request that need the vocabulary.
 std::optional<ApiError> add_mask(const llm::Engine& engine, GenerationRequest& r) {
-  if (r.bad_words.empty() && r.allowed_token_ids.empty()) return {};
+  llm::MaskFactory grammar;
+  if (r.constraint) {
+    auto compiled = engine.compile_grammar(r.constraint->grammar);
+    if (!compiled) return refused_grammar(compiled.error(), r.constraint->field);
+    grammar = std::move(*compiled);
+  }
+  if (r.bad_words.empty() && r.allowed_token_ids.empty()) {
+    r.engine.make_mask = std::move(grammar);
+    return {};
+  }
   auto rules = RequestMaskRules::create(engine.tokenizer(), engine.config().vocab, r.allowed_token_ids, r.bad_words);
   if (!rules) return ApiError(rules.error(), r.allowed_token_ids.empty() ? "bad_words" : "allowed_token_ids");
-  r.engine.make_mask = [shared = std::move(*rules)] { return make_request_mask(shared); };
+  r.engine.make_mask = [shared = std::move(*rules), grammar = std::move(grammar)] {
+    return grammar ? make_request_mask(shared, grammar()) : make_request_mask(shared);
+  };
   return {};
 }
 

@@ -45,6 +45,33 @@ class RequestMask final : public llm::TokenMask {
   std::vector<uint64_t> bits_;
 };
 
+class GrammarAndRules final : public llm::TokenMask {
+ public:
+  GrammarAndRules(std::shared_ptr<const RequestMaskRules> rules, std::unique_ptr<llm::TokenMask> grammar)
+      : end_tokens_(rules->end_tokens), rules_(std::move(rules)), grammar_(std::move(grammar)) {}
+
+  std::span<const uint64_t> allowed() override {
+    const auto by_grammar = grammar_->allowed();
+    const auto by_rules = rules_.allowed();
+    bits_.assign(by_grammar.begin(), by_grammar.end());
+    for (size_t i = 0; i < bits_.size(); ++i) bits_[i] &= by_rules[i];
+    for (const int32_t id : end_tokens_)
+      set(bits_, id, (by_grammar[static_cast<size_t>(id / 64)] >> (id % 64) & 1) != 0);
+    return bits_;
+  }
+  std::string_view why_none() const override { return grammar_->why_none(); }
+  void accept(int32_t token) override {
+    grammar_->accept(token);
+    rules_.accept(token);
+  }
+
+ private:
+  const std::vector<int32_t>& end_tokens_;  // of the rules
+  RequestMask rules_;
+  std::unique_ptr<llm::TokenMask> grammar_;
+  std::vector<uint64_t> bits_;
+};
+
 }  // namespace
 
 Result<std::shared_ptr<const RequestMaskRules>> RequestMaskRules::create(const Tokenizer& tokenizer, int64_t vocab,
@@ -52,6 +79,8 @@ Result<std::shared_ptr<const RequestMaskRules>> RequestMaskRules::create(const T
                                                                          std::span<const std::string> bad_words) {
   auto rules = std::make_shared<RequestMaskRules>();
   rules->vocab = vocab;
+  for (const int id : tokenizer.special().end_of_generation)
+    if (id < vocab) rules->end_tokens.push_back(id);
   rules->allowed.assign(static_cast<size_t>((vocab + 63) / 64), allowed_ids.empty() ? ~uint64_t{0} : 0);
   for (const int32_t id : allowed_ids) {
     if (id < 0 || id >= vocab) return invalid("[openai] token id {} is outside the vocabulary of {}", id, vocab);
@@ -68,6 +97,11 @@ Result<std::shared_ptr<const RequestMaskRules>> RequestMaskRules::create(const T
 
 std::unique_ptr<llm::TokenMask> make_request_mask(std::shared_ptr<const RequestMaskRules> rules) {
   return std::make_unique<RequestMask>(std::move(rules));
+}
+
+std::unique_ptr<llm::TokenMask> make_request_mask(std::shared_ptr<const RequestMaskRules> rules,
+                                                  std::unique_ptr<llm::TokenMask> grammar) {
+  return std::make_unique<GrammarAndRules>(std::move(rules), std::move(grammar));
 }
 
 }  // namespace ingot::openai

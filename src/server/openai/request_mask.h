@@ -1,4 +1,4 @@
-// allowed_token_ids and bad_words as a token mask: what a request itself forbids.
+// allowed_token_ids and bad_words as a token mask: what a request itself forbids, alone or beside a grammar.
 //
 // A bad word forbids its last token wherever the tokens before it just appeared, with and without a leading space.
 // The rules are shared by all choices of a request; a mask is one choice's. Thread-safety: rules are immutable.
@@ -18,6 +18,7 @@ struct RequestMaskRules {
   int64_t vocab = 0;
   std::vector<uint64_t> allowed;             // ceil(vocab / 64) words
   std::vector<std::vector<int32_t>> banned;  // token sequences
+  std::vector<int32_t> end_tokens;           // of generation
 
   // Errors: kInvalidArgument (an id outside the vocabulary, a word without tokens).
   static Result<std::shared_ptr<const RequestMaskRules>> create(const Tokenizer& tokenizer, int64_t vocab,
@@ -26,5 +27,8 @@ struct RequestMaskRules {
 };
 
 std::unique_ptr<llm::TokenMask> make_request_mask(std::shared_ptr<const RequestMaskRules> rules);
+// What both a grammar's mask and the rules allow; the end of the text is the grammar's matter alone.
+std::unique_ptr<llm::TokenMask> make_request_mask(std::shared_ptr<const RequestMaskRules> rules,
+                                                  std::unique_ptr<llm::TokenMask> grammar);
 
 }  // namespace ingot::openai

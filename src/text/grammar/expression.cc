@@ -148,6 +148,24 @@ class Compiler {
   size_t num_expanded_ = 0;
 };
 
+// Lets edges pass over states that only jump on. A call in a rule's last place then returns to a state that only ends,
+// which costs the walk no stack: rules that call each other in a long chain stay as flat as a loop.
+void shorten(Automaton& a) {
+  const auto target = [&](int32_t s) {
+    for (int hops = 0; hops < 64; ++hops) {
+      const AutomatonState& state = a.states[static_cast<size_t>(s)];
+      if (state.final || !state.bytes.empty() || !state.calls.empty() || state.jumps.size() != 1) break;
+      s = state.jumps.front();
+    }
+    return s;
+  };
+  for (AutomatonState& state : a.states) {
+    for (ByteEdge& e : state.bytes) e.to = target(e.to);
+    for (CallEdge& e : state.calls) e.to = target(e.to);
+    for (int32_t& to : state.jumps) to = target(to);
+  }
+}
+
 // Finds a rule that calls itself before it takes a byte (walking it would never end), or too long a chain of such
 // calls.
 class LeftCalls {
@@ -265,6 +283,7 @@ Result<std::shared_ptr<const Automaton>> Rules::compile(int32_t root) const {
                : invalid(
                      "[grammar] rule '{}' is the {}th that is called before a character is taken: shorten the chain",
                      rules_[static_cast<size_t>(found->rule)].name, limits::kGrammarDepthMax + 1);
+  shorten(*automaton);
   return automaton;
 }
 

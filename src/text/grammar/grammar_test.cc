@@ -131,6 +131,23 @@ TEST(JsonSchema, objects) {
          {R"({"ab":1})", R"({"x":null})", R"({"ab":null,"ab":1})"});
 }
 
+TEST(JsonSchema, objects_with_many_properties_reach_their_end) {
+  std::string optionals, required;
+  for (int i = 0; i < 2'000; ++i) optionals += fmt::format("{}\"p{}\": {{\"const\": {}}}", i > 0 ? "," : "", i, i);
+  for (int i = 0; i < 2'000; ++i) required += fmt::format("{}\"p{}\"", i > 0 ? "," : "", i);
+  std::string whole = "{";
+  for (int i = 0; i < 2'000; ++i) whole += fmt::format("{}\"p{}\":{}", i > 0 ? "," : "", i, i);
+  whole += "}";
+  const auto any = grammar(from_json_schema("{\"properties\": {" + optionals + "}}"));
+  ASSERT_TRUE(any);
+  EXPECT_TRUE(any->matches("{}"));
+  EXPECT_TRUE(any->matches(R"({"p0":0,"p1999":1999})"));
+  EXPECT_TRUE(any->matches(R"({"p700":700,"p701":701})"));
+  EXPECT_FALSE(any->matches(R"({"p701":701,"p700":700})"));
+  expect(from_json_schema("{\"properties\": {" + optionals + "}, \"required\": [" + required + "]}"), {whole},
+         {"{}", R"({"p0":0})"});
+}
+
 TEST(JsonSchema, numbers_in_bounds) {
   expect(from_json_schema(R"({"type": "integer", "minimum": -12, "maximum": 205})"),
          {"-12", "-9", "0", "7", "99", "100", "205"}, {"-13", "206", "-0", "05", "1.5", "1000", "-205"});
