@@ -22,7 +22,7 @@ constexpr int64_t kBatchMax = 32;
 struct Options {
   ModelOptions model;
   std::vector<std::string> models;  // PATH or NAME=PATH
-  std::string repository, chat_template;
+  std::string repository, chat_template, tool_format = "auto", reasoning_format = "auto";
   int64_t kv_tokens = 0;
   llm::EngineOptions engine;
   bool no_prefix_cache = false, no_metrics = false;
@@ -57,8 +57,12 @@ Result<serving::Servable> load_language(const Options& o, const serving::ModelSp
   if (!o.chat_template.empty())
     loaded.chat_template =
         INGOT_TRY(ChatTemplate::parse(INGOT_TRY(read_text(o.chat_template)), special_token_texts(*loaded.tokenizer)));
+  tools::Dialect dialect = tools::detect_dialect(loaded.chat_template ? loaded.chat_template->source() : "");
+  if (const auto format = tools::tool_format_named(o.tool_format)) dialect.tool_format = *format;
+  if (o.reasoning_format == "none") dialect.reasoning.reset();
   std::shared_ptr<llm::Engine> engine = INGOT_TRY(llm::Engine::create(std::move(loaded), o.engine));
-  return serving::Servable{.name = spec.name, .version = version.number, .language = std::move(engine)};
+  return serving::Servable{
+      .name = spec.name, .version = version.number, .language = std::move(engine), .dialect = std::move(dialect)};
 }
 
 Result<serving::Servable> load_tensor(const std::shared_ptr<ThreadPool>& pool, const serving::ModelSpec& spec,
@@ -171,6 +175,17 @@ void add_engine_options(CLI::App& c, Options& o) {
   c.add_flag("--no-prefix-cache", o.no_prefix_cache, "Compute every prompt anew")->group("Engine");
   c.add_option("--chat-template", o.chat_template, "A Jinja file in place of the model's own template")
       ->check(CLI::ExistingFile)
+      ->group("Engine");
+  std::vector<std::string> formats{"auto"};
+  for (const std::string_view name : tools::tool_format_names()) formats.emplace_back(name);
+  c.add_option("--tool-format", o.tool_format, "How the model writes tool calls; auto: as its chat template shows")
+      ->capture_default_str()
+      ->check(CLI::IsMember(formats))
+      ->group("Engine");
+  c.add_option("--reasoning-format", o.reasoning_format,
+               "auto: what stands in <think> is told apart, if the chat template knows it; none: it stays in the text")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"auto", "none"}))
       ->group("Engine");
 }
 

@@ -32,7 +32,7 @@ Answer::Answer(std::shared_ptr<const Tokenizer> tokenizer, Sampler sampler, Answ
     : tokenizer_(tokenizer),
       sampler_(std::move(sampler)),
       options_(std::move(options)),
-      detokenizer_(std::move(tokenizer), !options_.show_special),
+      detokenizer_(std::move(tokenizer), !options_.show_special, options_.shown_tokens),
       stops_(std::move(stops)) {}
 
 Result<Answer> Answer::create(std::shared_ptr<const Tokenizer> tokenizer, Sampler sampler, AnswerOptions options) {
@@ -58,7 +58,7 @@ bool Answer::push_text(std::string_view text, Step& step) {
 Result<Answer::Step> Answer::next(std::span<const float> logits, std::optional<int32_t> forced) {
   const auto allowed = mask_ ? mask_->allowed() : std::span<const uint64_t>{};
   if (const auto why = mask_ ? mask_->why_none() : std::string_view(); !why.empty())
-    return error(Code::kResourceExhausted, "[grammar] {}", why);
+    return error(Code::kFailedPrecondition, "[grammar] {}", why);
   const Sampled sampled = INGOT_TRY(sampler_.sample(logits, allowed));
   const int32_t id = forced.value_or(sampled.id);
   sampler_.accept(id);

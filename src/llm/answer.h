@@ -42,6 +42,7 @@ struct AnswerOptions {
   std::vector<int32_t> stop_token_ids;
   bool include_stop = false;  // the stop string stays at the end of the text
   bool show_special = false;
+  std::vector<int32_t> shown_tokens;  // special tokens that are text nevertheless
 };
 
 class Answer {
@@ -58,7 +59,7 @@ class Answer {
   void use_mask(std::unique_ptr<TokenMask> mask) { mask_ = std::move(mask); }
 
   // Chooses the next token from logits [V]; `forced` is taken in place of the choice, and never ends the answer by
-  // itself. Errors: kFailedPrecondition if no token can be chosen, kResourceExhausted if a grammar's limits are why.
+  // itself. Errors: kFailedPrecondition if no token can be chosen, or a grammar met its limits.
   Result<Step> next(std::span<const float> logits, std::optional<int32_t> forced = {});
   // Ends it here: what was held back comes out, unless it completes a stop string.
   Step end(FinishReason reason);

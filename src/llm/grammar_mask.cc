@@ -18,15 +18,21 @@ class GrammarMask : public TokenMask {
   grammar::TokenMatcher matcher_;
 };
 
-grammar::Compiled compile(const GrammarSpec& spec) {
+Result<grammar::Expr> read(const GrammarSpec& spec, grammar::Rules& rules) {
   switch (spec.kind) {
-    case GrammarSpec::Kind::kJsonSchema: return grammar::from_json_schema(spec.text);
-    case GrammarSpec::Kind::kJsonObject: return grammar::json_object();
-    case GrammarSpec::Kind::kRegex: return grammar::from_regex(spec.text);
-    case GrammarSpec::Kind::kChoice: return grammar::from_choice(spec.choices);
-    case GrammarSpec::Kind::kGbnf: return grammar::from_gbnf(spec.text);
+    case GrammarSpec::Kind::kJsonSchema: return grammar::add_json_schema_text(rules, spec.text);
+    case GrammarSpec::Kind::kJsonObject: return grammar::add_json_object(rules);
+    case GrammarSpec::Kind::kRegex: return grammar::regex_part(spec.text);
+    case GrammarSpec::Kind::kChoice: return grammar::choice_part(spec.choices);
+    case GrammarSpec::Kind::kGbnf: return grammar::add_gbnf(rules, spec.text);
+    case GrammarSpec::Kind::kBuilt: return spec.build(rules);
   }
   return invalid("[grammar] unknown kind");
+}
+
+grammar::Compiled compile(const GrammarSpec& spec) {
+  grammar::Rules rules;
+  return rules.compile(after_lead(rules, spec.lead, INGOT_TRY(read(spec, rules))));
 }
 
 }  // namespace

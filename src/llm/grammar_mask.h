@@ -12,17 +12,22 @@
 #include <vector>
 
 #include "llm/token_mask.h"
+#include "text/grammar/compose.h"
 #include "text/grammar/token_grammar.h"
 
 namespace ingot::llm {
 
 struct GrammarSpec {
-  enum class Kind : uint8_t { kJsonSchema, kJsonObject, kRegex, kChoice, kGbnf };
+  enum class Kind : uint8_t { kJsonSchema, kJsonObject, kRegex, kChoice, kGbnf, kBuilt };
   Kind kind = Kind::kJsonSchema;
-  std::string text;                  // the schema, pattern or GBNF
+  std::string text;                  // the schema, pattern or GBNF; kBuilt: all that `build` depends on
   std::vector<std::string> choices;  // kChoice
+  std::function<Result<grammar::Expr>(grammar::Rules&)> build{};  // kBuilt
+  grammar::Lead lead{};                                           // free text that comes before
 
-  bool operator==(const GrammarSpec&) const = default;
+  bool operator==(const GrammarSpec& o) const {
+    return kind == o.kind && text == o.text && choices == o.choices && lead == o.lead;
+  }
 };
 
 using MaskFactory = std::function<std::unique_ptr<TokenMask>()>;

@@ -21,6 +21,7 @@
 #include "llm/engine/engine.h"
 #include "serving/model_spec.h"
 #include "serving/tensor_model.h"
+#include "text/tools/dialect.h"
 
 namespace ingot::serving {
 
@@ -30,6 +31,7 @@ struct Servable {
   int64_t version = 1;
   int64_t loaded_at = 0;  // Unix time, s
   std::shared_ptr<llm::Engine> language;
+  tools::Dialect dialect;  // of a language model
   std::shared_ptr<TensorModel> tensor;
 };
 

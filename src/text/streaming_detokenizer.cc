@@ -1,17 +1,21 @@
 // Ids to text as they come: by the bytes of each piece where the decoder allows it, else by decoding a window of
 // recent ids again. Contract: tokenizer.h.
+#include <algorithm>
+
 #include "text/tokenizer.h"
 #include "text/tokenizer/parts.h"
 #include "text/unicode/unicode.h"
 
 namespace ingot {
 
-StreamingDetokenizer::StreamingDetokenizer(std::shared_ptr<const Tokenizer> tokenizer, bool skip_special)
-    : tokenizer_(std::move(tokenizer)), skip_special_(skip_special) {}
+StreamingDetokenizer::StreamingDetokenizer(std::shared_ptr<const Tokenizer> tokenizer, bool skip_special,
+                                           std::vector<int32_t> shown)
+    : tokenizer_(std::move(tokenizer)), skip_special_(skip_special), shown_(std::move(shown)) {}
 
 std::string StreamingDetokenizer::push(int32_t id) {
   const tokenizer::Parts& parts = *tokenizer_->parts_;
-  if (id < 0 || id >= parts.size || (skip_special_ && parts.skipped(id))) return {};
+  if (id < 0 || id >= parts.size) return {};
+  if (skip_special_ && parts.skipped(id) && std::ranges::find(shown_, id) == shown_.end()) return {};
   if (parts.form == tokenizer::PieceForm::kPlain && !parts.by_bytes) return push_windowed(id);
   std::string bytes = parts.bytes(id);
   if (at_start_ && !bytes.empty()) {

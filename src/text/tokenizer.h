@@ -76,7 +76,9 @@ class Tokenizer {
 // Thread-safety: one stream, one thread.
 class StreamingDetokenizer {
  public:
-  explicit StreamingDetokenizer(std::shared_ptr<const Tokenizer> tokenizer, bool skip_special = true);
+  // shown: special tokens that are text in spite of skip_special (not where a decoder looks at its neighbours).
+  explicit StreamingDetokenizer(std::shared_ptr<const Tokenizer> tokenizer, bool skip_special = true,
+                                std::vector<int32_t> shown = {});
   std::string push(int32_t id);
   std::string finish();  // what is left over, then ready for a new stream
 
@@ -85,6 +87,7 @@ class StreamingDetokenizer {
 
   std::shared_ptr<const Tokenizer> tokenizer_;
   bool skip_special_;
+  std::vector<int32_t> shown_;
   bool at_start_ = true;
   std::string pending_;          // an unfinished code point
   std::vector<int32_t> window_;  // decoders that look at neighbours (WordPiece, CTC, ...): recent ids

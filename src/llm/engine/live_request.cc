@@ -58,7 +58,8 @@ Result<std::unique_ptr<LiveRequest>> LiveRequest::create(Request request, const 
                              .stop = request.stop,
                              .stop_token_ids = request.stop_token_ids,
                              .include_stop = request.include_stop,
-                             .show_special = request.show_special};
+                             .show_special = request.show_special,
+                             .shown_tokens = request.shown_tokens};
   const SamplerVocab vocab = INGOT_TRY(sampler_vocab(*c.tokenizer, c.vocab, request.sampler));
   live->open = request.pooling == Pooling::kNone ? request.n : 1;
   for (int i = 0; i < live->open; ++i) {

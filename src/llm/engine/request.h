@@ -42,6 +42,7 @@ struct Request {
   std::vector<int32_t> stop_token_ids;     // end the choice like end-of-generation tokens do
   bool include_stop = false;               // the stop string stays at the end of the text
   bool show_special = false;               // the text of special tokens, too
+  std::vector<int32_t> shown_tokens;       // special tokens that are text nevertheless: marks of tool calls
   std::optional<int32_t> prompt_logprobs;  // the prompt tokens' own and so many likeliest, in Event::prompt_logprobs
   Pooling pooling = Pooling::kNone;        // kNone: generate
 

@@ -53,7 +53,7 @@ Parsed<Job> make_job(const Face& face, const std::string& body) {
         Status(Code::kInvalidArgument, fmt::format("[openai] 'dimensions': this model's vectors have {}", width)),
         "dimensions"));
   request.engine.pooling = pooling == "last" ? llm::Pooling::kLast : llm::Pooling::kMean;
-  auto engine = prepare(*job.model->language, request);
+  auto engine = prepare(*job.model, request);
   if (!engine) {
     if (engine.error().param == "prompt") engine.error().param = "input";
     return std::unexpected(std::move(engine).error());

@@ -36,7 +36,7 @@ Parsed<Job<R>> make_job(const Face& face, const std::string& body, ParseFunction
   if (!request) return std::unexpected(std::move(request).error());
   auto model = find_model(face, request->model);
   if (!model) return std::unexpected(std::move(model).error());
-  auto engine = prepare(*(*model)->language, *request);
+  auto engine = prepare(**model, *request);
   if (!engine) return std::unexpected(std::move(engine).error());
   return Job<R>{std::move(*request), std::move(*model), std::move(*engine)};
 }

@@ -10,6 +10,8 @@ namespace {
 
 constexpr int64_t kTokensMax = 1 << 24;
 constexpr size_t kMessagesMax = 65536;
+constexpr size_t kToolsMax = 1024;
+constexpr size_t kToolNameBytesMax = 128;
 
 // Fields that would change the answer's meaning and are not built: silently ignoring them would be a lie.
 constexpr std::array kUnbuilt = {"prompt_embeds", "functions", "function_call", "audio"};
@@ -61,18 +63,70 @@ void read_documents(Fields& f, ChatRequest& r) {
   if (f.has("reasoning_effort")) r.template_variables.emplace("reasoning_effort", f.string("reasoning_effort"));
 }
 
-void read_tools(Fields& f, ChatRequest& r) {
-  const json::array* tools = f.array("tools");
-  if (tools)
-    for (const json::value& tool : *tools)
-      if (!tool.is_object()) f.fail("tools", "an entry is {}, must be an object", kind_name(tool));
-  if (const json::value* choice = f.any("tool_choice")) {
-    const std::string_view name = choice->is_string() ? std::string_view(choice->get_string()) : "named";
-    if (!choice->is_string() && !choice->is_object())
-      f.fail("tool_choice", "is {}, must be a string or an object", kind_name(*choice));
-    if (name == "none") return;
-    if (name != "auto") f.fail("tool_choice", "only 'none' and 'auto' are supported yet");
+bool is_tool_name(std::string_view name) {
+  return !name.empty() && name.size() <= kToolNameBytesMax && std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '.';
+  });
+}
+
+// One entry of `tools`. Nothing: it is wrong, and told.
+std::optional<tools::Tool> read_tool(Fields& f, const json::value& entry, size_t number) {
+  const json::object* o = entry.if_object();
+  const json::value* function = o ? o->if_contains("function") : nullptr;
+  if (!function || !function->is_object()) {
+    f.fail("tools", "entry {} must be an object of type 'function' with a 'function'", number);
+    return std::nullopt;
   }
+  Fields inner(function->get_object());
+  tools::Tool tool{.name = inner.string("name")};
+  if (const json::object* parameters = inner.object("parameters")) tool.parameters = *parameters;
+  if (!inner.failure() && !is_tool_name(tool.name))
+    inner.fail("name", "must be 1 to {} letters, digits, '_', '-' or '.'", kToolNameBytesMax);
+  if (inner.failure()) {
+    f.fail("tools", "entry {}: {}", number, inner.failure()->status.message());
+    return std::nullopt;
+  }
+  return tool;
+}
+
+// "required", or one tool by name; the rest is done.
+void read_demand(Fields& f, const json::value& choice, ChatRequest& r) {
+  const std::string_view word = choice.is_string() ? std::string_view(choice.get_string()) : "";
+  if (choice.is_string() && word != "required")
+    return f.fail("tool_choice", "'{}' is none of none, auto and required", word.substr(0, 40));
+  r.must_call = true;
+  if (r.callable.empty()) return f.fail("tool_choice", "needs 'tools'");
+  if (choice.is_string()) return;
+  const json::object* o = choice.if_object();
+  const json::value* function = o ? o->if_contains("function") : nullptr;
+  const json::value* name = function && function->is_object() ? function->get_object().if_contains("name") : nullptr;
+  if (!name || !name->is_string())
+    return f.fail("tool_choice",
+                  "must be none, auto, required or {{\"type\": \"function\", \"function\": {{\"name\": …}}}}");
+  std::erase_if(r.callable, [&](const tools::Tool& t) { return t.name != std::string_view(name->get_string()); });
+  if (r.callable.empty())
+    f.fail("tool_choice", "'{}' is none of the tools", std::string_view(name->get_string()).substr(0, 64));
+}
+
+void read_tools(Fields& f, ChatRequest& r) {
+  r.parallel_tool_calls = f.boolean("parallel_tool_calls", true);
+  const json::array* tools = f.array("tools");
+  if (tools && tools->size() > kToolsMax)
+    f.fail("tools", "has {} entries, at most {} are taken", tools->size(), kToolsMax);
+  for (const json::value& entry : tools ? *tools : json::array()) {
+    auto tool = read_tool(f, entry, r.callable.size());
+    if (!tool) return;
+    r.callable.push_back(std::move(*tool));
+  }
+  const json::value* choice = f.any("tool_choice");
+  if (choice && *choice == "none") {
+    r.callable.clear();
+    return;
+  }
+  if (choice && *choice != "auto") read_demand(f, *choice, r);
+  if (r.must_call && r.constraint)
+    f.fail("tool_choice", "demands a call, which cannot go together with '{}'", r.constraint->field);
   if (tools && !tools->empty()) r.tools = *tools;
 }
 
@@ -127,6 +181,7 @@ void read_conversation(Fields& f, ChatRequest& r) {
   }
   r.messages = *messages;
   read_tools(f, r);
+  r.include_reasoning = f.boolean("include_reasoning", true);
   read_documents(f, r);
   r.chat_template = f.string("chat_template");
   if (r.chat_template.size() > limits::kTemplateBytesMax) f.fail("chat_template", "is too long");

@@ -13,6 +13,8 @@
 #include "llm/engine/request.h"
 #include "server/openai/fields.h"
 #include "server/openai/structured_output.h"
+#include "text/tools/dialect.h"
+#include "text/tools/tool_grammar.h"
 
 namespace ingot::openai {
 
@@ -45,9 +47,23 @@ struct CompletionRequest : GenerationRequest {
   bool echo = false;
 };
 
+// How the text of a chat's answer is to be read; prepare() finds it out.
+struct ChatReading {
+  tools::ToolFormat tool_format = tools::ToolFormat::kHermes;
+  std::vector<std::string> tool_names;             // empty: no text is a call
+  int calls_max = 0;                               // of one choice
+  std::optional<tools::ReasoningMarks> reasoning;  // told apart
+  bool in_thought = false;                         // the answer begins inside
+};
+
 struct ChatRequest : GenerationRequest {
   boost::json::array messages;
-  boost::json::value tools;      // null or an array
+  boost::json::value tools;           // null or an array, for the template
+  std::vector<tools::Tool> callable;  // those that an answer may call
+  bool must_call = false;             // at least one of them
+  bool parallel_tool_calls = true;
+  bool include_reasoning = true;
+  ChatReading reading;
   boost::json::value documents;  // likewise
   boost::json::object template_variables;
   std::string chat_template;  // the client's own; empty: the model's

@@ -1,5 +1,9 @@
 #include "server/openai/prepare.h"
 
+#include <algorithm>
+#include <boost/json.hpp>
+#include <limits>
+
 #include "server/openai/request_mask.h"
 
 namespace ingot::openai {
@@ -63,6 +67,75 @@ std::optional<ApiError> add_mask(const llm::Engine& engine, GenerationRequest& r
   return {};
 }
 
+// Clients send every field that they know, empty ones as null: to a template a field that is there means something.
+json::array without_nulls(const json::array& messages) {
+  json::array out = messages;
+  for (json::value& value : out) {
+    json::object& message = value.get_object();
+    json::object kept;
+    for (auto& [key, field] : message)
+      if (key == "content" || !(field.is_null() || (key == "tool_calls" && field == json::array())))
+        kept[key] = std::move(field);
+    message = std::move(kept);
+  }
+  return out;
+}
+
+bool is_special(const Tokenizer& tokenizer, std::string_view text) {
+  const auto id = tokenizer.token_id(text);
+  return id && tokenizer.is_special(*id);
+}
+
+// Where in the answer a grammar begins: behind the thought, where there is one.
+grammar::Lead lead_of(const Tokenizer& tokenizer, const ChatReading& reading, std::string_view prompt) {
+  if (!reading.reasoning) return {};
+  const auto& [open, close] = *reading.reasoning;
+  const size_t end = prompt.find_last_not_of(" \n");
+  if (end != std::string_view::npos && prompt.substr(0, end + 1).ends_with(close)) return {};  // thinking is off
+  using Kind = grammar::Lead::Kind;
+  return {reading.in_thought ? Kind::kOpen : Kind::kOptional, open, close, is_special(tokenizer, close)};
+}
+
+// The grammar of the calls that the request demands.
+Constraint demanded(const Tokenizer& tokenizer, const ChatRequest& r) {
+  tools::DemandedCalls wanted{.format = r.reading.tool_format, .several = r.parallel_tool_calls};
+  std::string key = fmt::format("{} {} ", tools::tool_format_name(wanted.format), wanted.several);
+  for (const tools::Tool& tool : r.callable) key += tool.name + " " + json::serialize(tool.parameters) + "\n";
+  std::vector<std::string> special;
+  for (const std::string_view mark : tools::tool_markers(wanted.format))
+    if (is_special(tokenizer, mark)) special.emplace_back(mark);
+  wanted.is_special = [special = std::move(special)](std::string_view mark) {
+    return std::ranges::find(special, mark) != special.end();
+  };
+  llm::GrammarSpec grammar{.kind = llm::GrammarSpec::Kind::kBuilt, .text = std::move(key)};
+  grammar.build = [callable = r.callable, wanted = std::move(wanted)](grammar::Rules& rules) {
+    return tools::demanded_calls(rules, callable, wanted);
+  };
+  return {std::move(grammar), "tools"};
+}
+
+// How the answer is to be read, and what its grammar must know of that.
+void read_as(const serving::Servable& model, ChatRequest& r, std::string_view prompt) {
+  const Tokenizer& tokenizer = model.language->tokenizer();
+  ChatReading& reading = r.reading;
+  reading.tool_format = model.dialect.tool_format;
+  reading.calls_max = r.parallel_tool_calls ? std::numeric_limits<int>::max() : 1;
+  for (const tools::Tool& tool : r.callable) reading.tool_names.push_back(tool.name);
+  reading.reasoning = model.dialect.reasoning;
+  reading.in_thought = reading.reasoning && tools::ends_in_thought(prompt, *reading.reasoning);
+  if (r.must_call) r.constraint = demanded(tokenizer, r);
+  if (r.constraint) r.constraint->grammar.lead = lead_of(tokenizer, reading, prompt);
+  const auto show = [&](std::string_view mark) {
+    if (is_special(tokenizer, mark)) r.engine.shown_tokens.push_back(*tokenizer.token_id(mark));
+  };
+  if (!reading.tool_names.empty())
+    for (const std::string_view mark : tools::tool_markers(reading.tool_format)) show(mark);
+  if (reading.reasoning) {
+    show(reading.reasoning->open);
+    show(reading.reasoning->close);
+  }
+}
+
 }  // namespace
 
 Parsed<TokenIds> encode_prompt(const llm::Engine& engine, const Prompt& prompt, bool add_special,
@@ -94,13 +167,13 @@ Parsed<std::string> render_chat(const llm::Engine& engine, const ChatRequest& re
     return refuse(
         {Code::kInvalidArgument, "[openai] this model has no chat template (it is a base model): use /v1/completions"},
         "messages", "no_chat_template");
-  auto text = engine.chat_template()->render(request.messages, options);
+  auto text = engine.chat_template()->render(without_nulls(request.messages), options);
   if (!text) return refuse(text.error(), "messages");
   return std::move(*text);
 }
 
-Parsed<std::vector<llm::Request>> prepare(const llm::Engine& engine, const CompletionRequest& request) {
-  CompletionRequest r = request;
+Parsed<std::vector<llm::Request>> prepare(const serving::Servable& model, CompletionRequest& r) {
+  const llm::Engine& engine = *model.language;
   if (auto failure = add_mask(engine, r)) return std::unexpected(std::move(*failure));
   std::vector<llm::Request> list;
   for (const Prompt& prompt : r.prompts) {
@@ -113,11 +186,12 @@ Parsed<std::vector<llm::Request>> prepare(const llm::Engine& engine, const Compl
   return list;
 }
 
-Parsed<std::vector<llm::Request>> prepare(const llm::Engine& engine, const ChatRequest& request) {
-  ChatRequest r = request;
-  if (auto failure = add_mask(engine, r)) return std::unexpected(std::move(*failure));
+Parsed<std::vector<llm::Request>> prepare(const serving::Servable& model, ChatRequest& r) {
+  const llm::Engine& engine = *model.language;
   auto text = render_chat(engine, r);
   if (!text) return std::unexpected(std::move(text).error());
+  read_as(model, r, *text);
+  if (auto failure = add_mask(engine, r)) return std::unexpected(std::move(*failure));
   auto tokens = encode_prompt(engine, std::move(*text), r.add_special_tokens, "messages");
   if (!tokens) return std::unexpected(std::move(tokens).error());
   auto one = prepare_one(engine, r, std::move(*tokens), "messages");

@@ -6,6 +6,7 @@
 
 #include "llm/engine/engine.h"
 #include "server/openai/generation_request.h"
+#include "serving/model_repository.h"
 
 namespace ingot::openai {
 
@@ -17,9 +18,10 @@ Parsed<TokenIds> encode_prompt(const llm::Engine& engine, const Prompt& prompt, 
 // The conversation through its template. Errors: kInvalidArgument (no template, what the template says).
 Parsed<std::string> render_chat(const llm::Engine& engine, const ChatRequest& request);
 
-// One engine request for each prompt, without on_event.
-// Errors: kInvalidArgument (tokens, bad words), kOutOfRange with both numbers when prompt and answer pass the context.
-Parsed<std::vector<llm::Request>> prepare(const llm::Engine& engine, const CompletionRequest& request);
-Parsed<std::vector<llm::Request>> prepare(const llm::Engine& engine, const ChatRequest& request);
+// One engine request for each prompt, without on_event; for a chat also how its answer is to be read.
+// Errors: kInvalidArgument (tokens, bad words, grammars), kOutOfRange with both numbers when prompt and answer pass the
+// context.
+Parsed<std::vector<llm::Request>> prepare(const serving::Servable& model, CompletionRequest& request);
+Parsed<std::vector<llm::Request>> prepare(const serving::Servable& model, ChatRequest& request);
 
 }  // namespace ingot::openai

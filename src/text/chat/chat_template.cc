@@ -66,12 +66,13 @@ void alias_reasoning(json::object& message) {
   }
 }
 
-json::array probe_of_arguments(json::value arguments) {
+json::array probe_of_arguments(json::value arguments, json::value content = json::string()) {
   json::object call{{"id", "abcdefghi"},
                     {"type", "function"},
                     {"function", json::object{{"name", "probe"}, {"arguments", std::move(arguments)}}}};
   return {json::object{{"role", "user"}, {"content", "hi"}},
-          json::object{{"role", "assistant"}, {"content", ""}, {"tool_calls", json::array{std::move(call)}}}};
+          json::object{
+              {"role", "assistant"}, {"content", std::move(content)}, {"tool_calls", json::array{std::move(call)}}}};
 }
 
 // Puts the tag at the end of the last message's text, which comes back.
@@ -141,6 +142,17 @@ void ChatTemplate::probe() {
     accepts_.arguments_text = arguments_text;
     accepts_.arguments_object = arguments_object;
   }
+  // A message that calls tools may say nothing: null to some templates, "" to others; None in the text is neither.
+  const auto calls = [&](json::value content) {
+    const json::value given = arguments_object ? json::value(json::object{{kNeedle, 1}}) : json::value(raw);
+    const auto text = try_render(probe_of_arguments(given, std::move(content)));
+    return shows(text, kNeedle) && !shows(text, "None");
+  };
+  const bool null_content = calls(nullptr), empty_content = calls(json::string());
+  if (null_content || empty_content) {
+    accepts_.null_content = null_content;
+    accepts_.empty_content = empty_content;
+  }
 }
 
 json::array ChatTemplate::adapt(const json::array& messages) const {
@@ -155,8 +167,12 @@ json::array ChatTemplate::adapt(const json::array& messages) const {
       *content = text_as_parts(std::string(content->get_string()));
     }
     json::value* calls = message.if_contains("tool_calls");
-    if (calls == nullptr || !calls->is_array() || accepts_.arguments_text == accepts_.arguments_object) continue;
-    for (json::value& call : calls->get_array()) adapt_arguments(call, accepts_.arguments_object);
+    if (calls == nullptr || !calls->is_array()) continue;
+    if (accepts_.arguments_text != accepts_.arguments_object)
+      for (json::value& call : calls->get_array()) adapt_arguments(call, accepts_.arguments_object);
+    const bool is_empty = content == nullptr || content->is_null() || *content == "";
+    if (is_empty && !accepts_.null_content) message["content"] = "";
+    if (is_empty && !accepts_.empty_content) message["content"] = nullptr;
   }
   return adapted;
 }

@@ -53,6 +53,8 @@ class ChatTemplate {
     bool parts = true;
     bool arguments_text = true;
     bool arguments_object = true;
+    bool null_content = true;   // of a message that calls tools
+    bool empty_content = true;  // "" there
   };
   ChatTemplate(std::string source, jinja::Template parsed, boost::json::object special_tokens);
   void probe();

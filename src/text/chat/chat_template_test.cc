@@ -57,6 +57,20 @@ TEST(ChatTemplate, renders_messages_tokens_and_the_generation_prompt) {
   EXPECT_EQ(render(kPlain, "[]"), "<s>[assistant]");
 }
 
+TEST(ChatTemplate, a_call_without_content_is_written_as_the_template_wants_it) {
+  const char* calls =
+      R"([{"role": "assistant", "content": %, "tool_calls": [{"function": {"name": "f", "arguments": {"a": 1}}}]}])";
+  const auto with = [&](const char* content) {
+    return std::string(calls).replace(std::string(calls).find('%'), 1, content);
+  };
+  for (const char* content : {"null", "\"\""})
+    EXPECT_EQ(render(kPlain, with(content).c_str()), "<s>[assistant]<{\"a\": 1}>[assistant]");
+  const char* wants_null =
+      "{% for m in messages %}{% if m.content is none %}{% for c in m.tool_calls %}{{ c.function.arguments | tojson }}"
+      "{% endfor %}{% else %}{{ m.content }}{% endif %}{% endfor %}";
+  for (const char* content : {"null", "\"\""}) EXPECT_EQ(render(wants_null, with(content).c_str()), "{\"a\": 1}");
+}
+
 TEST(ChatTemplate, passes_tools_documents_and_other_variables) {
   RenderOptions options;
   options.tools = json::parse(R"([{"name": "f"}])");

@@ -263,9 +263,10 @@ int32_t Rules::declare(std::string_view name) {
   return index;
 }
 
-Result<std::shared_ptr<const Automaton>> Rules::compile(int32_t root) const {
+Result<std::shared_ptr<const Automaton>> Rules::compile(Expr root) {
   auto automaton = std::make_shared<Automaton>();
-  automaton->root = root;
+  automaton->root = declare("the whole text");
+  define(automaton->root, std::move(root));
   Compiler compiler(*automaton);
   for (const Rule& r : rules_) {
     if (!r.body) return invalid("[grammar] rule '{}' is used but not defined", r.name);

@@ -51,7 +51,8 @@ class Rules {
 
   // Errors: kInvalidArgument (a rule without body, or one that calls itself before it takes a character),
   // kResourceExhausted past limits::kGrammarStatesMax.
-  Result<std::shared_ptr<const Automaton>> compile(int32_t root) const;
+  // Adds a rule for the root.
+  Result<std::shared_ptr<const Automaton>> compile(Expr root);
 
  private:
   struct Rule {

@@ -2,6 +2,7 @@
 #include <cctype>
 
 #include "base/limits.h"
+#include "text/grammar/compose.h"
 #include "text/grammar/grammar.h"
 #include "text/grammar/scanner.h"
 #include "text/unicode/unicode.h"
@@ -13,9 +14,9 @@ bool is_name(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c =
 
 class GbnfReader {
  public:
-  explicit GbnfReader(std::string_view text) : in_("gbnf", text) {}
+  GbnfReader(Rules& rules, std::string_view text) : in_("gbnf", text), rules_(rules) {}
 
-  Compiled read() {
+  Result<Expr> read() {
     for (skip_space(true); !in_.at_end(); skip_space(true)) {
       const int32_t index = rules_.declare(INGOT_TRY(name()));
       skip_space(true);
@@ -26,7 +27,7 @@ class GbnfReader {
     const size_t known = rules_.size();
     const int32_t root = rules_.declare("root");
     if (rules_.size() != known) return invalid("[gbnf] there is no rule 'root'");
-    return rules_.compile(root);
+    return rule(root);
   }
 
  private:
@@ -89,16 +90,21 @@ class GbnfReader {
   }
 
   Scanner in_;
-  Rules rules_;
+  Rules& rules_;
 };
 
 }  // namespace
 
-Compiled from_gbnf(std::string_view text) {
+Result<Expr> add_gbnf(Rules& rules, std::string_view text) {
   if (text.size() > limits::kGrammarBytesMax)
     return invalid("[gbnf] {} bytes are over the limit of {}", text.size(), limits::kGrammarBytesMax);
   if (!tokenizer::is_valid_utf8(text)) return invalid("[gbnf] the grammar is not valid UTF-8");
-  return GbnfReader(text).read();
+  return GbnfReader(rules, text).read();
+}
+
+Compiled from_gbnf(std::string_view text) {
+  Rules rules;
+  return rules.compile(INGOT_TRY(add_gbnf(rules, text)));
 }
 
 }  // namespace ingot::grammar

@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "formats/json.h"
+#include "text/grammar/compose.h"
 #include "text/grammar/grammar.h"
 #include "text/grammar/json_parts.h"
 #include "text/grammar/regex.h"
@@ -63,17 +64,37 @@ std::string_view type_of(const json::value& v) {
 
 class SchemaReader {
  public:
-  explicit SchemaReader(const json::value& root) : root_(root) {}
+  SchemaReader(Rules& rules, const json::value& root, std::string_view scope)
+      : root_(root), rules_(rules), scope_(scope) {}
 
-  Compiled read() {
-    const int32_t index = rules_.declare("#");
+  Result<Expr> read() {
+    const int32_t index = rules_.declare(scope_ + "#");
     rules_.define(index, INGOT_TRY(schema(root_, "#", 0)));
-    return rules_.compile(index);
+    return rule(index);
   }
-  Compiled read_object() {
-    const int32_t index = rules_.declare("object");
-    rules_.define(index, any_object());
-    return rules_.compile(index);
+
+  // The properties as keyword arguments of a call. Nothing: they cannot be written so.
+  Result<std::optional<Expr>> read_keywords() {
+    const json::object* o = root_.if_object();
+    const json::value* properties = o ? o->if_contains("properties") : nullptr;
+    if (!properties || !properties->is_object() || properties->as_object().empty()) return std::nullopt;
+    for (const auto& [key, value] : *o)
+      if (key != "type" && key != "properties" && key != "required" && !kAnnotations.contains(std::string_view(key)) &&
+          !(key == "additionalProperties" && value.is_bool() && !value.as_bool()))
+        return std::nullopt;
+    for (const auto& [name, value] : properties->as_object())
+      if (!is_identifier(name)) return std::nullopt;
+    keywords_ = true;
+    const std::vector<Property> list = INGOT_TRY(this->properties(*o, "#", 0));
+    keywords_ = false;
+    Expr rest[2] = {literal(""), literal("")};
+    return in_order(list, rest);
+  }
+
+  Expr any_object() {
+    const Expr pair = sequence({json_string(0, -1), colon(), any_value()});
+    return sequence(
+        {literal("{"), optional(sequence({pair, repeat(sequence({separator(), pair}), 0, -1)})), literal("}")});
   }
 
  private:
@@ -86,6 +107,11 @@ class SchemaReader {
     return unimplemented("[json_schema] {}: keyword '{}' is not supported: leave it out", at, key);
   }
   static Expr separator() { return literal_space(","); }
+  static bool is_identifier(std::string_view name) {
+    const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+    return !name.empty() && letter(name[0]) &&
+           std::ranges::all_of(name, [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
+  }
   static Expr colon() { return literal_space(":"); }
   static Expr literal_space(std::string text) { return sequence({literal(std::move(text)), optional(literal(" "))}); }
 
@@ -99,12 +125,6 @@ class SchemaReader {
                             *json_number({}), literal("true"), literal("false"), literal("null")}));
     }
     return rule(index);
-  }
-
-  Expr any_object() {
-    const Expr pair = sequence({json_string(0, -1), colon(), any_value()});
-    return sequence(
-        {literal("{"), optional(sequence({pair, repeat(sequence({separator(), pair}), 0, -1)})), literal("}")});
   }
 
   Result<Expr> schema(const json::value& s, const Place& at, int depth) {
@@ -210,7 +230,7 @@ class SchemaReader {
     if (!v.is_string() || !v.as_string().starts_with('#'))
       return bad(at, "$ref", "only references inside the schema ('#/…') are supported");
     const std::string name(v.as_string());
-    const int32_t index = rules_.declare(name);
+    const int32_t index = rules_.declare(scope_ + name);
     if (rules_.defined(index) || !open_.insert(name).second) return rule(index);
     boost::system::error_code failed;
     const json::value* target = name == "#" ? &root_ : root_.find_pointer(std::string_view(name).substr(1), failed);
@@ -332,10 +352,11 @@ class SchemaReader {
         if (name.is_string()) required.insert(std::string(name.as_string()));
     }
     std::vector<Property> out;
+    const bool keywords = std::exchange(keywords_, false);  // what is inside is JSON again
     const auto add = [&](std::string_view name, Expr value) {
-      out.push_back({std::string(name),
-                     sequence({literal(json::serialize(json::string(name))), colon(), std::move(value)}),
-                     required.erase(std::string(name)) > 0});
+      const Expr key = keywords ? literal(std::string(name) + "=")
+                                : sequence({literal(json::serialize(json::string(name))), colon()});
+      out.push_back({std::string(name), sequence({key, std::move(value)}), required.erase(std::string(name)) > 0});
     };
     if (const json::value* list = o.if_contains("properties")) {
       if (!list->is_object()) return bad(at, "properties", "an object must stand here");
@@ -368,6 +389,11 @@ class SchemaReader {
       rest[1] = repeat(sequence({separator(), pair}), 0, -1);
       rest[0] = optional(sequence({pair, rest[1]}));
     }
+    return sequence({literal("{"), in_order(list, rest), literal("}")});
+  }
+
+  // rest: what may follow the properties. [something stands before]
+  Expr in_order(const std::vector<Property>& list, Expr (&rest)[2]) {
     const int32_t number = next_object_++;
     std::vector<Expr> first{rest[0]};  // ways to begin
     for (size_t i = list.size(); i-- > 0;) {
@@ -377,17 +403,19 @@ class SchemaReader {
       if (list[i].required) first.clear();
       first.push_back(with[0]);  // one list, not nested: there may be many
     }
-    return sequence({literal("{"), choice(std::move(first)), literal("}")});
+    return choice(std::move(first));
   }
 
   Expr named(const std::string& name, Expr body) {
-    const int32_t index = rules_.declare(name);
+    const int32_t index = rules_.declare(scope_ + name);
     rules_.define(index, std::move(body));
     return rule(index);
   }
 
   const json::value& root_;
-  Rules rules_;
+  Rules& rules_;
+  std::string scope_;
+  bool keywords_ = false;                    // the next object is written as arguments of a call
   std::set<std::string, std::less<>> open_;  // references that are being read
   int32_t next_object_ = 0;                  // arrays, too
   size_t names_bytes_ = 0;                   // of properties beside 'additionalProperties'
@@ -395,18 +423,38 @@ class SchemaReader {
 
 }  // namespace
 
-Compiled from_json_schema(const json::value& schema) { return SchemaReader(schema).read(); }
+Result<Expr> add_json_schema(Rules& rules, const json::value& schema, std::string_view scope, ObjectStyle style) {
+  if (style == ObjectStyle::kJson) return SchemaReader(rules, schema, scope).read();
+  if (auto keywords = INGOT_TRY(SchemaReader(rules, schema, fmt::format("{}=", scope)).read_keywords()))
+    return std::move(*keywords);
+  return sequence({literal("**"), INGOT_TRY(SchemaReader(rules, schema, scope).read())});
+}
 
-Compiled from_json_schema(std::string_view text) {
+Expr add_json_object(Rules& rules) {
+  const json::value any = true;
+  return SchemaReader(rules, any, "").any_object();
+}
+
+Result<Expr> add_json_schema_text(Rules& rules, std::string_view text) {
   if (text.size() > limits::kGrammarBytesMax)
     return invalid("[json_schema] {} bytes are over the limit of {}", text.size(), limits::kGrammarBytesMax);
   const json::value schema = INGOT_TRY(parse_json(text, "json_schema"));
-  return from_json_schema(schema);
+  return add_json_schema(rules, schema, "");
+}
+
+Compiled from_json_schema(const json::value& schema) {
+  Rules rules;
+  return rules.compile(INGOT_TRY(add_json_schema(rules, schema, "")));
+}
+
+Compiled from_json_schema(std::string_view text) {
+  Rules rules;
+  return rules.compile(INGOT_TRY(add_json_schema_text(rules, text)));
 }
 
 Compiled json_object() {
-  const json::value any = true;
-  return SchemaReader(any).read_object();
+  Rules rules;
+  return rules.compile(add_json_object(rules));
 }
 
 }  // namespace ingot::grammar

@@ -1,6 +1,7 @@
 #include "text/grammar/regex.h"
 
 #include "base/limits.h"
+#include "text/grammar/compose.h"
 #include "text/grammar/grammar.h"
 #include "text/grammar/scanner.h"
 #include "text/unicode/unicode.h"
@@ -75,21 +76,22 @@ Result<Expr> parse_regex(std::string_view pattern, bool anchored, const Expr& an
   return RegexReader(pattern, any).read(anchored);
 }
 
-Compiled from_regex(std::string_view pattern) {
-  Rules rules;
-  const int32_t root = rules.declare("root");
-  rules.define(root, INGOT_TRY(parse_regex(pattern, true, characters({{'\n', '\n'}}, true))));
-  return rules.compile(root);
+Result<Expr> regex_part(std::string_view pattern) {
+  return parse_regex(pattern, true, characters({{'\n', '\n'}}, true));
 }
 
-Compiled from_choice(std::span<const std::string> choices) {
+Result<Expr> choice_part(std::span<const std::string> choices) {
   if (choices.empty()) return invalid("[grammar] 'choice' is empty: give at least one text");
   std::vector<Expr> parts;
-  for (const std::string& c : choices) parts.push_back(literal(c));
-  Rules rules;
-  const int32_t root = rules.declare("root");
-  rules.define(root, choice(std::move(parts)));
-  return rules.compile(root);
+  for (const std::string& c : choices) {
+    if (!tokenizer::is_valid_utf8(c)) return invalid("[grammar] a choice is not valid UTF-8");
+    parts.push_back(literal(c));
+  }
+  return choice(std::move(parts));
 }
+
+Compiled from_regex(std::string_view pattern) { return Rules().compile(INGOT_TRY(regex_part(pattern))); }
+
+Compiled from_choice(std::span<const std::string> choices) { return Rules().compile(INGOT_TRY(choice_part(choices))); }
 
 }  // namespace ingot::grammar

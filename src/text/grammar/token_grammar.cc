@@ -3,8 +3,17 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "text/grammar/compose.h"
 
 namespace ingot::grammar {
+namespace {
+
+// Holds a byte that UTF-8 never has.
+bool is_foreign(std::string_view bytes) {
+  return std::ranges::any_of(bytes, [](char c) { return static_cast<uint8_t>(c) >= 0xF8; });
+}
+
+}  // namespace
 
 TokenTrie::TokenTrie(const Tokenizer& tokenizer, int64_t vocab) : num_words_(static_cast<size_t>((vocab + 63) / 64)) {
   const auto count = static_cast<int32_t>(std::min<int64_t>(vocab, tokenizer.vocab_size()));
@@ -12,7 +21,9 @@ TokenTrie::TokenTrie(const Tokenizer& tokenizer, int64_t vocab) : num_words_(sta
   for (int32_t id = 0; id < count; ++id) {
     if (tokenizer.is_end_of_generation(id))
       end_tokens_.push_back(id);
-    else if (std::string b = tokenizer.token_bytes(id); !b.empty() && !tokenizer.is_special(id))
+    else if (tokenizer.is_special(id))
+      sorted.emplace_back(special_token_bytes(tokenizer.token_text(id)), id);
+    else if (std::string b = tokenizer.token_bytes(id); !b.empty() && !is_foreign(b))
       sorted.emplace_back(std::move(b), id);
   }
   std::ranges::sort(sorted);

@@ -20,7 +20,8 @@ namespace ingot::grammar {
 // All tokens' bytes in order, so that those with a common beginning are walked once.
 class TokenTrie {
  public:
-  // vocab: the logits' width V. Special tokens and those without bytes are never allowed by a grammar.
+  // vocab: the logits' width V. Tokens without bytes are never allowed by a grammar; special ones only by name: their
+  // bytes here are special_token_bytes() of compose.h, which no text in UTF-8 holds.
   TokenTrie(const Tokenizer& tokenizer, int64_t vocab);
 
   struct Entry {
