@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <limits>
 
+#include "base/limits.h"
 #include "server/openai/request_mask.h"
 
 namespace ingot::openai {
@@ -108,7 +109,11 @@ Constraint demanded(const Tokenizer& tokenizer, const ChatRequest& r) {
     return std::ranges::find(special, mark) != special.end();
   };
   llm::GrammarSpec grammar{.kind = llm::GrammarSpec::Kind::kBuilt, .text = std::move(key)};
-  grammar.build = [callable = r.callable, wanted = std::move(wanted)](grammar::Rules& rules) {
+  const size_t bytes = grammar.text.size();
+  grammar.build = [callable = r.callable, wanted = std::move(wanted),
+                   bytes](grammar::Rules& rules) -> Result<grammar::Expr> {
+    if (bytes > limits::kGrammarBytesMax)
+      return invalid("[tools] {} bytes of parameters are over the limit of {}", bytes, limits::kGrammarBytesMax);
     return tools::demanded_calls(rules, callable, wanted);
   };
   return {std::move(grammar), "tools"};

@@ -145,10 +145,13 @@ void ChatTemplate::probe() {
   // A message that calls tools may say nothing: null to some templates, "" to others; None in the text is neither.
   const auto calls = [&](json::value content) {
     const json::value given = arguments_object ? json::value(json::object{{kNeedle, 1}}) : json::value(raw);
-    const auto text = try_render(probe_of_arguments(given, std::move(content)));
-    return shows(text, kNeedle) && !shows(text, "None");
+    return try_render(probe_of_arguments(given, std::move(content)));
   };
-  const bool null_content = calls(nullptr), empty_content = calls(json::string());
+  const auto with_null = calls(nullptr), with_empty = calls(json::string());
+  const bool any = shows(with_null, kNeedle) || shows(with_empty, kNeedle);
+  const std::string_view wanted = any ? kNeedle : "";  // some show no calls at all
+  const bool null_content = shows(with_null, wanted) && !shows(with_null, "None");
+  const bool empty_content = shows(with_empty, wanted);
   if (null_content || empty_content) {
     accepts_.null_content = null_content;
     accepts_.empty_content = empty_content;

@@ -68,6 +68,9 @@ TEST(ChatTemplate, a_call_without_content_is_written_as_the_template_wants_it) {
   const char* wants_null =
       "{% for m in messages %}{% if m.content is none %}{% for c in m.tool_calls %}{{ c.function.arguments | tojson }}"
       "{% endfor %}{% else %}{{ m.content }}{% endif %}{% endfor %}";
+  const char* shows_none =
+      "{% for m in messages %}{{ m.content | trim if m.content is string else m.content.x.y }}.{% endfor %}";
+  for (const char* content : {"null", "\"\""}) EXPECT_EQ(render(shows_none, with(content).c_str()), ".");
   for (const char* content : {"null", "\"\""}) EXPECT_EQ(render(wants_null, with(content).c_str()), "{\"a\": 1}");
 }
 

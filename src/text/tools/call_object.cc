@@ -73,6 +73,7 @@ class ObjectReader {
     size_t end = at_;
     while (end < text_.size() && !ends_word(text_[end])) ++end;
     if (end == text_.size()) return fail(Fit::kMore), std::nullopt;
+    if (end == at_) return fail(Fit::kNo), std::nullopt;
     std::string word(text_.substr(at_, end - at_));
     JsonTracker tracker;
     for (const char c : "[" + word + "]")

@@ -113,7 +113,7 @@ class GemmaReader {
     std::string word = until(",}] \n");
     JsonTracker tracker;
     for (const char letter : "[" + word + "]") tracker.put(letter);
-    if (tracker.state() != JsonTracker::State::kComplete) fail(Fit::kNo);
+    if (word.empty() || tracker.state() != JsonTracker::State::kComplete) fail(Fit::kNo);
     return word;
   }
 

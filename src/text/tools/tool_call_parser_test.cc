@@ -92,7 +92,8 @@ TEST(ToolCallParser, what_is_no_call_is_content) {
         "<tool_call>{\"name\": \"unknown\", \"arguments\": {}}",
         "<tool_call>{\"name\": \"f\", \"arguments\": {'a': 1}}</tool_call>", "<tool_call>{\"name\": \"f\", \"argum",
         "<tool_call>[1]</tool_call>", "<tool_call>{\"name\": \"f\", \"arguments\": [1]}</tool_call>",
-        "<tool_call>{\"name\": 5}</tool_call>", "<tool_call>{\"arguments\": {}}</tool_call>", "<tool_call><tool_call>"})
+        "<tool_call>{\"name\": 5}</tool_call>", "<tool_call>{\"arguments\": {}}</tool_call>", "<tool_call><tool_call>",
+        "<tool_call>{\"name\": \"f\", \"id\": , \"arguments\": {}}"})
     EXPECT_EQ(result(f, text), text);
   for (const char* text : {"{\"name\": \"Bob\", \"age\": 3}", "{\"name\": \"Bob\"}", "{ not json",
                            "Hi {\"name\": \"f\"}", "<|python_tag|>brave_search.call(query=\"x\")"})
@@ -105,7 +106,8 @@ TEST(ToolCallParser, what_is_no_call_is_content) {
                            "[TOOL_CALLS]f[ARGS]no", "[TOOL_CALLS]g{}", "[1, 2]"})
     EXPECT_EQ(result(ToolFormat::kMistral, text), text);
   for (const char* text : {"<start_function_call>call:g{}<end_function_call>", "<start_function_call>call:f{a:<escape>",
-                           "<start_function_call>call:f{a:b}<end_function_call>", "call:f{}"})
+                           "<start_function_call>call:f{a:b}<end_function_call>",
+                           "<start_function_call>call:f{a:[,1]}<end_function_call>", "call:f{}"})
     EXPECT_EQ(result(ToolFormat::kFunctionGemma, text), text);
 }
 
