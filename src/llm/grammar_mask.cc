@@ -58,9 +58,13 @@ Result<MaskFactory> GrammarCache::get(const GrammarSpec& spec) {
     }
   }
   auto grammar = std::make_shared<grammar::TokenGrammar>(INGOT_TRY(compile(spec)), trie());
+  grammar->prepare();
   std::lock_guard lock(mutex_);
   entries_.push_front({spec, grammar});
-  if (entries_.size() > kGrammarsKept) entries_.pop_back();
+  size_t bytes = 0, kept = 0;
+  for (const Entry& e : entries_)
+    if (bytes += e.grammar->bytes(); kept == 0 || (kept < kGrammarsKept && bytes <= kBytesMax)) ++kept;
+  entries_.resize(kept);
   return factory(std::move(grammar));
 }
 

@@ -1,7 +1,8 @@
 // Grammars for requests: compiled once, kept for the next request that asks for the same, handed out as token masks.
 //
-// Ownership: shares the tokenizer; masks share the compiled grammar. Thread-safety: any thread; compiling happens on
-// the caller's. Limits: base/limits.h (grammars), and kGrammarsKept grammars are remembered.
+// Ownership: shares the tokenizer; masks share the compiled grammar. Thread-safety: any thread; compiling, and
+// making the masks of the places that come first, happens on the caller's. Limits: base/limits.h (grammars),
+// kGrammarsKept grammars and kBytesMax of them are remembered.
 #pragma once
 
 #include <functional>
@@ -35,6 +36,7 @@ using MaskFactory = std::function<std::unique_ptr<TokenMask>()>;
 class GrammarCache {
  public:
   static constexpr size_t kGrammarsKept = 32;
+  static constexpr size_t kBytesMax = size_t{256} << 20;  // of those kept, when one is added; beyond it the oldest go
 
   // vocab: the logits' width V.
   GrammarCache(std::shared_ptr<const Tokenizer> tokenizer, int64_t vocab)

@@ -1,7 +1,6 @@
 #include "text/grammar/json_parts.h"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 
 #include "text/grammar/scanner.h"
@@ -9,11 +8,6 @@
 namespace ingot::grammar {
 namespace {
 
-// Numbers have at most so many digits before and after the point: what a double holds exactly.
-constexpr int kDigitsMax = 15;
-constexpr int64_t kIntegerMax = 999'999'999'999'999;
-
-const std::vector<CodeRange> kDigit = {{'0', '9'}};
 const std::vector<CodeRange> kHex = {{'0', '9'}, {'A', 'F'}, {'a', 'f'}};
 const std::vector<CodeRange> kEscaped = {{0, 0x1F}, {'"', '"'}, {'\\', '\\'}};
 
@@ -33,74 +27,27 @@ std::string written(uint32_t code) {
   }
 }
 
-Expr digits(int64_t min, int64_t max) { return repeat(characters(kDigit), min, max); }
 Expr digit_range(char low, char high) {
   return characters({{static_cast<uint32_t>(low), static_cast<uint32_t>(high)}});
 }
 
-// Digit strings of equal length from `low` to `high`.
-Expr same_length(std::string_view low, std::string_view high) {
-  if (low.find_first_not_of('0') == low.npos && high.find_first_not_of('9') == high.npos)
-    return digits(static_cast<int64_t>(low.size()), static_cast<int64_t>(low.size()));
-  const auto rest = static_cast<int64_t>(low.size()) - 1;
-  if (low[0] == high[0]) return sequence({literal(std::string(1, low[0])), same_length(low.substr(1), high.substr(1))});
-  const std::string nines(low.size() - 1, '9'), zeros(low.size() - 1, '0');
-  std::vector<Expr> parts{sequence({literal(std::string(1, low[0])), same_length(low.substr(1), nines)}),
-                          sequence({literal(std::string(1, high[0])), same_length(zeros, high.substr(1))})};
-  if (high[0] - low[0] > 1)
-    parts.push_back(
-        sequence({digit_range(static_cast<char>(low[0] + 1), static_cast<char>(high[0] - 1)), digits(rest, rest)}));
-  return choice(std::move(parts));
-}
-
-// Whole numbers from low to high, 0 <= low <= high, without leading zeros.
-Expr whole(int64_t low, int64_t high) {
-  std::vector<Expr> parts;
-  for (std::string first = std::to_string(low), last = std::to_string(high);;) {
-    if (first.size() == last.size()) {
-      parts.push_back(same_length(first, last));
-      return choice(std::move(parts));
-    }
-    parts.push_back(same_length(first, std::string(first.size(), '9')));
-    first = "1" + std::string(first.size(), '0');
-  }
-}
-
-struct IntegerRange {
-  int64_t low, high;
-};
-
-// The integers inside the bounds.
-IntegerRange integers_in(const NumberBounds& b) {
-  const auto limit = static_cast<double>(kIntegerMax);
-  double low = std::clamp(std::ceil(b.min.value_or(-limit)), -limit, limit + 1);
-  double high = std::clamp(std::floor(b.max.value_or(limit)), -limit - 1, limit);
-  if (b.min_exclusive && b.min && low == *b.min) ++low;
-  if (b.max_exclusive && b.max && high == *b.max) --high;
-  return {static_cast<int64_t>(low), static_cast<int64_t>(high)};
-}
-
-void add_signed(std::vector<Expr>& parts, int64_t low, int64_t high, const Expr& after) {
-  if (low > high) return;
-  if (high >= 0) parts.push_back(sequence({whole(std::max<int64_t>(low, 0), high), after}));
-  if (low < 0) parts.push_back(sequence({literal("-"), whole(std::max<int64_t>(-high, 1), -low), after}));
-}
-
-// A set of names as a tree of bytes.
+// A set of names as a tree of characters.
 struct NameTree {
-  std::map<char, NameTree> next;
+  std::map<uint32_t, NameTree> next;
   bool ends = false;
 };
 
-Expr none_of(const NameTree& tree) {
+Expr none_of(const NameTree& tree, const Expr& rest) {
   std::vector<CodeRange> taken = kEscaped;
-  std::vector<Expr> parts;
-  for (const auto& [c, child] : tree.next) {
-    const auto code = static_cast<uint32_t>(static_cast<uint8_t>(c));
+  std::vector<Expr> parts, others;
+  for (const auto& [code, child] : tree.next) {
     taken.push_back({code, code});
-    parts.push_back(sequence({literal(std::string(1, c)), none_of(child)}));
+    parts.push_back(sequence({literal(written(code)), none_of(child, rest)}));
   }
-  parts.push_back(sequence({characters(taken, true), repeat(characters(kEscaped, true), 0, -1)}));
+  others.push_back(characters(taken, true));
+  for (char c : {'"', '\\', '\b', '\f', '\n', '\r', '\t'})  // one way to write each: no name is written in another
+    if (!tree.next.contains(static_cast<uint8_t>(c))) others.push_back(literal(written(static_cast<uint8_t>(c))));
+  parts.push_back(sequence({choice(std::move(others)), rest}));
   if (!tree.ends) parts.push_back(literal(""));
   return choice(std::move(parts));
 }
@@ -148,47 +95,18 @@ Expr json_written(const Expr& text) {
   return choice(std::move(parts));
 }
 
-Expr json_key_except(std::span<const std::string> names) {
+Expr json_key_except(std::span<const std::string> names, const Expr& rest) {
   NameTree root;
   for (const std::string& name : names) {
-    // A key is written here without escapes, and only in ASCII where names begin alike.
-    if (!std::ranges::all_of(
-            name, [](char c) { return static_cast<uint8_t>(c) < 0x80 && !needs_escape(static_cast<uint8_t>(c)); }))
-      continue;
     NameTree* at = &root;
-    for (char c : name) at = &at->next[c];
+    for (Scanner in("json_schema", name); !in.at_end();) {
+      const auto code = in.code_point();
+      if (!code) break;  // not UTF-8: no key is written like this
+      at = &at->next[*code];
+    }
     at->ends = true;
   }
-  return sequence({literal("\""), none_of(root), literal("\"")});
-}
-
-Result<Expr> json_integer(const NumberBounds& bounds) {
-  const auto [low, high] = integers_in(bounds);
-  std::vector<Expr> parts;
-  add_signed(parts, low, high, literal(""));
-  if (parts.empty()) return invalid("[json_schema] no integer lies between 'minimum' and 'maximum'");
-  return choice(std::move(parts));
-}
-
-Result<Expr> json_number(const NumberBounds& bounds) {
-  const auto [low, high] = integers_in(bounds);
-  std::vector<Expr> parts;
-  add_signed(parts, low, high, literal(""));
-  // A fraction that is not zero keeps a number strictly between two integers, so it needs both inside the bounds.
-  const Expr fraction = sequence({literal("."), digits(0, kDigitsMax - 1), digit_range('1', '9')});
-  const double first = std::clamp(std::ceil(bounds.min.value_or(-1e15)), -1e15, 1e15);
-  const double last = std::clamp(std::floor(bounds.max.value_or(1e15)), -1e15, 1e15);
-  const auto from = static_cast<int64_t>(first), to = static_cast<int64_t>(last);  // [from, to] holds no other bound
-  if (to > from && to > 0) parts.push_back(sequence({whole(std::max<int64_t>(from, 0), to - 1), fraction}));
-  if (to > from && from < 0)
-    parts.push_back(sequence({literal("-"), whole(std::max<int64_t>(-to, 0), -from - 1), fraction}));
-  if (!bounds.min && !bounds.max) {
-    const Expr exponent =
-        sequence({characters({{'E', 'E'}, {'e', 'e'}}), optional(characters({{'+', '+'}, {'-', '-'}})), digits(1, 2)});
-    parts.push_back(sequence({optional(literal("-")), digit_range('1', '9'), optional(fraction), exponent}));
-  }
-  if (parts.empty()) return invalid("[json_schema] no number lies between 'minimum' and 'maximum'");
-  return choice(std::move(parts));
+  return sequence({literal("\""), none_of(root, rest), literal("\"")});
 }
 
 }  // namespace ingot::grammar

@@ -12,8 +12,10 @@
 #include "formats/json.h"
 #include "text/grammar/compose.h"
 #include "text/grammar/grammar.h"
+#include "text/grammar/json_number.h"
 #include "text/grammar/json_parts.h"
 #include "text/grammar/regex.h"
+#include "text/grammar/schema_facts.h"
 
 namespace ingot::grammar {
 namespace {
@@ -33,34 +35,10 @@ const std::map<std::string_view, std::set<std::string_view>> kOfType = {
     {"boolean", {}},
     {"null", {}}};
 
+constexpr size_t kOneOfMax = 100;                    // each is compared with each
 constexpr int64_t kPrefixItemsMax = 200;             // the text after each is one call deeper
 constexpr size_t kNameBytesMax = 1000;               // of a property beside 'additionalProperties'
 constexpr size_t kNamesBytesMax = size_t{64} << 10;  // of all such
-
-constexpr std::string_view kDate = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])";
-constexpr std::string_view kTime =
-    "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?(Z|[+\\-]([01][0-9]|2[0-3]):[0-5][0-9])";
-constexpr std::string_view kByte = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
-
-std::optional<std::string> format_pattern(std::string_view name) {
-  if (name == "date") return std::string(kDate);
-  if (name == "time") return std::string(kTime);
-  if (name == "date-time") return fmt::format("{}T{}", kDate, kTime);
-  if (name == "uuid") return "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
-  if (name == "ipv4") return fmt::format("{0}\\.{0}\\.{0}\\.{0}", kByte);
-  if (name == "email")
-    return "[a-z0-9_+\\-]{1,32}(\\.[a-z0-9_+\\-]{1,32})?@[a-z0-9\\-]{1,32}(\\.[a-z0-9\\-]{1,32})?\\.[a-z]{2,8}";
-  return std::nullopt;
-}
-
-std::string_view type_of(const json::value& v) {
-  if (v.is_object()) return "object";
-  if (v.is_array()) return "array";
-  if (v.is_string()) return "string";
-  if (v.is_bool()) return "boolean";
-  if (v.is_null()) return "null";
-  return v.is_double() && v.as_double() != std::floor(v.as_double()) ? "number" : "integer";
-}
 
 class SchemaReader {
  public:
@@ -114,6 +92,33 @@ class SchemaReader {
   }
   static Expr colon() { return literal_space(":"); }
   static Expr literal_space(std::string text) { return sequence({literal(std::move(text)), optional(literal(" "))}); }
+
+  // One value; its strings and keys in the shortest way to write them.
+  static Expr constant(const json::value& v) {
+    std::vector<Expr> parts;
+    if (const json::array* list = v.if_array()) {
+      parts.push_back(literal("["));
+      for (const json::value& item : *list) {
+        if (parts.size() > 1) parts.push_back(separator());
+        parts.push_back(constant(item));
+      }
+      parts.push_back(literal("]"));
+      return sequence(std::move(parts));
+    }
+    if (const json::object* object = v.if_object()) {
+      parts.push_back(literal("{"));
+      for (const auto& [key, value] : *object) {
+        if (parts.size() > 1) parts.push_back(separator());
+        parts.insert(parts.end(), {literal(json::serialize(json::string(key))), colon(), constant(value)});
+      }
+      parts.push_back(literal("}"));
+      return sequence(std::move(parts));
+    }
+    if (!v.is_number()) return literal(json::serialize(v));
+    const std::string text = number_text(v);
+    const bool may_have_point = v.is_double() && text.find_first_of(".e") == text.npos;  // 1 and 1.0
+    return sequence({literal(text), may_have_point ? optional(literal(".0")) : literal("")});
+  }
 
   Expr any_value() {
     const int32_t index = rules_.declare("value");
@@ -184,19 +189,22 @@ class SchemaReader {
         return unimplemented("[json_schema] {}: keyword '{}' beside '{}' is not supported", at, k, key);
     }
     if (key == "$ref") return reference(v, at, depth);
-    if (key == "const") return literal(json::serialize(v));
+    const auto types = INGOT_TRY(types_of(o, at));
+    if (key == "const") {
+      if (!fits(v, types)) return bad(at, key, "the value is not of the wanted type");
+      return constant(v);
+    }
     if (!v.is_array() || v.as_array().empty()) return bad(at, key, "a list that is not empty must stand here");
     const json::array& list = v.as_array();
     if (key == "allOf" && list.size() > 1)
       return unimplemented("[json_schema] {}: keyword 'allOf' with more than one schema is not supported", at);
     if (key == "oneOf") INGOT_TRY(check_disjoint(list, at));
-    const auto types = INGOT_TRY(types_of(o, at));
     std::vector<Expr> parts;
     for (size_t i = 0; i < list.size(); ++i) {
       if (key != "enum") {
         parts.push_back(INGOT_TRY(schema(list[i], fmt::format("{}/{}/{}", at, key, i), depth + 1)));
       } else if (fits(list[i], types)) {
-        parts.push_back(literal(json::serialize(list[i])));
+        parts.push_back(constant(list[i]));
       }
     }
     if (parts.empty()) return bad(at, key, "no value has the wanted type");
@@ -209,20 +217,17 @@ class SchemaReader {
            (type == "integer" && std::ranges::find(types, "number") != types.end());
   }
 
-  // Of several branches of `oneOf` exactly one may hold: known only if their types differ.
+  // Of several branches of `oneOf` exactly one may hold.
   static Result<void> check_disjoint(const json::array& list, const Place& at) {
-    std::set<std::string, std::less<>> seen;
-    for (const json::value& s : list) {
-      const json::value* type = s.is_object() ? s.as_object().if_contains("type") : nullptr;
-      const json::value* fixed = s.is_object() ? s.as_object().if_contains("const") : nullptr;
-      std::string name = fixed                       ? json::serialize(*fixed)
-                         : type && type->is_string() ? std::string(type->as_string())
-                                                     : "";
-      if (name == "integer") name = "number";
-      if (name.empty() || !seen.insert(name).second)
-        return unimplemented(
-            "[json_schema] {}: keyword 'oneOf' is supported for branches of different types: use 'anyOf'", at);
-    }
+    if (list.size() > kOneOfMax)
+      return bad(at, "oneOf", fmt::format("{} branches are over the limit of {}", list.size(), kOneOfMax));
+    for (size_t i = 0; i < list.size(); ++i)
+      for (size_t j = 0; j < i; ++j)
+        if (!exclude_each_other(list[i], list[j]))
+          return unimplemented(
+              "[json_schema] {}: keyword 'oneOf' is supported for branches that differ in their type, their 'const' or "
+              "'enum', or in that of a required property, and {} and {} do not: use 'anyOf'",
+              at, j, i);
     return {};
   }
 
@@ -243,29 +248,36 @@ class SchemaReader {
     if (type == "object") return object(o, at, depth);
     if (type == "array") return array(o, at, depth);
     if (type == "string") return string(o, at);
-    if (type == "integer") return json_integer(INGOT_TRY(bounds(o, at)));
-    if (type == "number") return json_number(INGOT_TRY(bounds(o, at)));
+    if (type == "integer" || type == "number") return number(o, type, at);
     if (type == "boolean") return choice({literal("true"), literal("false")});
     return literal("null");
   }
 
+  // A rule for each pair of bounds: many digits need many states.
+  Result<Expr> number(const json::object& o, std::string_view type, const Place& at) {
+    const NumberBounds range = INGOT_TRY(bounds(o, at));
+    std::string name(type);
+    for (const char* key : {"minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"})
+      if (const json::value* v = o.if_contains(key)) name += fmt::format(" {} {}", key, json::serialize(*v));
+    const int32_t index = rules_.declare(name);
+    if (rules_.defined(index)) return rule(index);
+    auto made = type == "integer" ? json_integer(range) : json_number(range);
+    if (!made) return std::unexpected(std::move(made).error().with_context(at));
+    rules_.define(index, std::move(*made));
+    return rule(index);
+  }
+
   static Result<NumberBounds> bounds(const json::object& o, const Place& at) {
     NumberBounds out;
-    const auto read = [&](const char* key, std::optional<double>& bound, bool lower, bool excludes,
-                          bool& exclusive) -> Result<void> {
+    for (const auto& [key, lower, exclusive] : {std::tuple{"minimum", true, false},
+                                                {"exclusiveMinimum", true, true},
+                                                {"maximum", false, false},
+                                                {"exclusiveMaximum", false, true}}) {
       const json::value* v = o.if_contains(key);
-      if (!v) return {};
+      if (!v) continue;
       if (!v->is_number()) return bad(at, key, "a number must stand here");
-      const double n = v->to_number<double>();
-      if (bound && (lower ? n < *bound : n > *bound)) return {};
-      bound = n;
-      exclusive = excludes;
-      return {};
-    };
-    INGOT_TRY(read("minimum", out.min, true, false, out.min_exclusive));
-    INGOT_TRY(read("exclusiveMinimum", out.min, true, true, out.min_exclusive));
-    INGOT_TRY(read("maximum", out.max, false, false, out.max_exclusive));
-    INGOT_TRY(read("exclusiveMaximum", out.max, false, true, out.max_exclusive));
+      lower ? out.at_least(*v, exclusive) : out.at_most(*v, exclusive);
+    }
     return out;
   }
 
@@ -292,6 +304,8 @@ class SchemaReader {
       text = format_pattern(std::string_view(format->as_string()));
       anchored = true;
     }
+    if (pattern && format && format->is_string() && format_pattern(std::string_view(format->as_string())))
+      return unimplemented("[json_schema] {}: 'pattern' beside 'format' is not supported", at);
     if (text && sized)
       return unimplemented("[json_schema] {}: '{}' beside a length is not supported", at,
                            pattern ? "pattern" : "format");
@@ -385,7 +399,7 @@ class SchemaReader {
                                  kNameBytesMax, kNamesBytesMax));
       }
       const Expr value = INGOT_TRY(schema(*extra, at + "/additionalProperties", depth + 1));
-      const Expr pair = sequence({json_key_except(names), colon(), value});
+      const Expr pair = sequence({json_key_except(names, any_characters()), colon(), value});
       rest[1] = repeat(sequence({separator(), pair}), 0, -1);
       rest[0] = optional(sequence({pair, rest[1]}));
     }
@@ -404,6 +418,12 @@ class SchemaReader {
       first.push_back(with[0]);  // one list, not nested: there may be many
     }
     return choice(std::move(first));
+  }
+
+  Expr any_characters() {
+    const int32_t index = rules_.declare("characters");
+    if (!rules_.defined(index)) rules_.define(index, repeat(json_character(), 0, -1));
+    return rule(index);
   }
 
   Expr named(const std::string& name, Expr body) {
