@@ -127,7 +127,7 @@ TEST(Session, allocates_nothing_for_shapes_seen_before) {
   if (!kCountsNews) GTEST_SKIP() << "a sanitizer has an operator new of its own";
   for (int threads : {1, 2}) {
     auto s = session(
-        "graph \"g\" {\n input %t: f32[5,n]\n input %i: i32[m]\n %x: f32[m,n] = ingot.embedding(%i, %t) {scale=2.0}\n"
+        "graph \"g\" {\n input %t: f32[5,n]\n input %i: i32[m]\n %x: f32[m,n] = ingot.embedding(%i, %t) {scale=2f}\n"
         " %y: f32[m,n] = Tanh(%x)\n %z: f32[m,n] = Add(%x, %y)\n output %z\n}",
         threads);
     const std::vector<float> table(size_t{5} * 30000, 1.0f);
