@@ -27,7 +27,8 @@ Compiled from_choice(std::span<const std::string> choices);
 // JSON that a JSON Schema (2020-12) accepts, never what it does not; properties in the schema's order and no others
 // without 'additionalProperties', at most one space after ',' and ':', integers without a point (json_number.h).
 // The formats date, time, date-time, uuid, ipv4 and email are enforced, others say nothing.
-// Unsupported keywords are kUnimplemented naming keyword and place.
+// Unsupported keywords are kUnimplemented naming keyword and place. Bounds with fractions hold to a unit in the last
+// place of a double: the JSON reader is that exact.
 Compiled from_json_schema(const boost::json::value& schema);
 Compiled from_json_schema(std::string_view schema);
 // Any JSON object.
