@@ -94,8 +94,9 @@ Result<ModelConfig> read_config(const Source& source, const std::string& archite
   c.window = INGOT_TRY(h.size_or({"attention.sliding_window", "sliding_window"}, d.window, 0));
   constexpr HyperKey kEpsilon{"attention.layer_norm_rms_epsilon|attention.layer_norm_epsilon",
                               "rms_norm_eps|layer_norm_epsilon|norm_eps"};
-  const double epsilon = INGOT_TRY(h.number_or(kEpsilon, source.kind() == SourceKind::kGguf ? -1 : d.norm_eps));
-  if (epsilon == -1)
+  const double epsilon =
+      INGOT_TRY(h.number_or(kEpsilon, source.kind() == SourceKind::kGguf ? std::nan("") : d.norm_eps));
+  if (std::isnan(epsilon))
     return invalid("[model] '{}' is missing: the file is incomplete, convert it again", h.name(kEpsilon));
   c.norm_eps = static_cast<float>(epsilon);
   c.attention_softcap = static_cast<float>(

@@ -173,7 +173,7 @@ def test_shapes_that_contradict_the_metadata(program, tmp_path):
     ("llama.context_length", "many", ["many"]),
     ("llama.feed_forward_length", 0, []),
     ("llama.rope.scaling.type", "spiral", ["spiral", "yarn"]),
-    ("llama.rope.scaling.factor", 0.0, ["0"]),
+    ("llama.rope.scaling.factor", -2.0, ["-2"]),
     ("general.architecture", "mamba9", ["mamba9", "llama"]),
 ])
 def test_wrong_hyperparameters_are_named(program, tmp_path, key, value, names):
