@@ -113,6 +113,10 @@ void add_network_options(CLI::App& c, Options& o) {
       ->capture_default_str()
       ->group("Network");
   c.add_option("--http-port", h.port, "Port of HTTP; 0: any free one")->capture_default_str()->group("Network");
+  c.add_option("--grpc-port", o.app.grpc.port, "Port of gRPC; 0: no gRPC; -1: any free one")
+      ->capture_default_str()
+      ->check(CLI::Range(-1, 65535))
+      ->group("Network");
   c.add_option("--metrics-port", o.app.metrics_port, "Port of /metrics; 0: any free one")
       ->capture_default_str()
       ->group("Network");
@@ -178,7 +182,7 @@ void add_engine_options(CLI::App& c, Options& o) {
 
 void add_serve(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
-  CLI::App* c = app.add_subcommand("serve", "Serve models over HTTP (OpenAI and KServe interfaces)");
+  CLI::App* c = app.add_subcommand("serve", "Serve models over HTTP (OpenAI and KServe interfaces) and gRPC (KServe)");
   c->add_option("MODEL", o->models, "Models as PATH or NAME=PATH: GGUF, a Hugging Face folder, ONNX, hf:org/repo");
   c->add_option("--model-repository", o->repository, "A folder of models: all of them are served");
   add_runner_options(*c, o->model);

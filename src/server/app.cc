@@ -50,9 +50,12 @@ class App {
   ~App() {
     if (http_) http_->stop();
     if (metrics_http_) metrics_http_->stop();
+    if (grpc_) grpc_->stop();
     workers_.join();
     http_.reset();
     metrics_http_.reset();
+    models_.on_change({});
+    grpc_.reset();
   }
   App(const App&) = delete;
   App& operator=(const App&) = delete;
@@ -64,6 +67,8 @@ class App {
     INGOT_TRY(start_servers());  // first: a busy port is told at once
     start_loading();
     health_.starting.store(false);
+    models_.on_change([this] { grpc_->refresh_health(); });
+    grpc_->refresh_health();
     return wait();
   }
 
@@ -95,6 +100,13 @@ class App {
     admin::add_metrics_route(router, metrics_handler(), /*open=*/false);
     http_.emplace(o_.http, std::move(router), keys_, on_end);
     INGOT_TRY(http_->start());
+    o_.grpc.host = o_.http.host;
+    o_.grpc.message_bytes_max = o_.http.body_bytes_max;
+    o_.grpc.tls_certificate = o_.http.tls_certificate;
+    o_.grpc.tls_key = o_.http.tls_key;
+    grpc_.emplace(o_.grpc, rpc::Neighbours{models_, workers_, health_, keys_, on_end});
+    INGOT_TRY(grpc_->start());
+    const std::string grpc_url = o_.grpc.port == 0 ? "" : ", gRPC on " + grpc_->url();
     std::string metrics_url;
     if (o_.metrics) {
       http::Router metrics_router;
@@ -106,7 +118,7 @@ class App {
       INGOT_TRY(metrics_http_->start());
       metrics_url = fmt::format(", metrics on {}/metrics", metrics_http_->url());
     }
-    fmt::print(stderr, "listening on {}{}\n", http_->url(), metrics_url);
+    fmt::print(stderr, "listening on {}{}{}\n", http_->url(), grpc_url, metrics_url);
     return {};
   }
 
@@ -139,13 +151,16 @@ class App {
   // A second signal ends the process at once.
   Result<void> drain() {
     health_.draining.store(true);
-    fmt::print(stderr, "draining: {} requests are being answered\n", http_->counts().requests);
+    fmt::print(stderr, "draining: {} requests are being answered\n", http_->counts().requests + grpc_->calls());
     auto done = std::async(std::launch::async, [this] {
       std::mutex never;
       std::unique_lock lock(never);
       std::condition_variable pause;
       pause.wait_for(lock, o_.shutdown_delay);
-      const bool all = http_->drain(steady_clock::now() + o_.drain_timeout);
+      const auto deadline = steady_clock::now() + o_.drain_timeout;
+      auto grpc = std::async(std::launch::async, [&] { return grpc_->drain(deadline); });
+      bool all = http_->drain(deadline);
+      all = grpc.get() && all;
       Signals::wake();
       return all;
     });
@@ -175,7 +190,9 @@ class App {
   admin::Health health_{models_};
   openai::Face openai_{models_, workers_};
   kserve::Face kserve_{models_, workers_, health_};
-  std::optional<http::Server> http_, metrics_http_;  // ended first: their handlers use the rest
+  // Ended first: their handlers use the rest.
+  std::optional<rpc::Server> grpc_;
+  std::optional<http::Server> http_, metrics_http_;
 };
 
 }  // namespace

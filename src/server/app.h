@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "server/grpc/server.h"
 #include "server/http/server.h"
 #include "serving/model_repository.h"
 
@@ -15,6 +16,7 @@ namespace ingot::server {
 
 struct AppOptions {
   http::ServerOptions http;
+  rpc::ServerOptions grpc;  // host, limits and certificates are taken from http
   bool metrics = true;
   uint16_t metrics_port = 8002;  // on http.host; 0: any free one
   std::string api_key_file;      // empty: open to all

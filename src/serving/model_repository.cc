@@ -72,6 +72,16 @@ Result<void> ModelRepository::add(ModelSpec spec) {
   return {};
 }
 
+void ModelRepository::on_change(std::function<void()> changed) {
+  const std::lock_guard lock(telling_);
+  on_change_ = std::move(changed);
+}
+
+void ModelRepository::tell_change() {
+  const std::lock_guard lock(telling_);
+  if (on_change_) on_change_();
+}
+
 Result<void> ModelRepository::load(const std::string& name, std::function<void(Result<void>)> done) {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(name);
@@ -88,15 +98,18 @@ Result<void> ModelRepository::load(const std::string& name, std::function<void(R
 
 Result<void> ModelRepository::unload(const std::string& name) {
   std::shared_ptr<Servable> last;  // freed without the lock
-  const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(name);
-  if (found == entries_.end()) return not_found("[serve] there is no model '{}'", printable(name));
-  Entry& entry = found->second;
-  last = std::move(entry.servable);
-  entry.servable = nullptr;
-  entry.status.state = ModelState::kUnavailable;
-  entry.status.reason = "unloaded";
-  entry.status.never_loaded = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) return not_found("[serve] there is no model '{}'", printable(name));
+    Entry& entry = found->second;
+    last = std::move(entry.servable);
+    entry.servable = nullptr;
+    entry.status.state = ModelState::kUnavailable;
+    entry.status.reason = "unloaded";
+    entry.status.never_loaded = false;
+  }
+  tell_change();
   return {};
 }
 
@@ -176,6 +189,7 @@ void ModelRepository::run() {
       log::warn("{}", done.error().message());
     }
     lock.unlock();
+    tell_change();
     if (job.done) job.done(std::move(done));
     lock.lock();
   }

@@ -64,6 +64,10 @@ class ModelRepository {
   // No new request finds it; it is freed when its last answer ended. Errors: kNotFound.
   Result<void> unload(const std::string& name);
 
+  // Called after a model's state changed, on the thread that changed it; it may ask for the index. Once this returns,
+  // the function that was set before is not called any more.
+  void on_change(std::function<void()> changed);
+
   // version 0: the latest that is ready.
   // Errors: kNotFound (unknown), kUnavailable (loading, failed or unloaded, with the reason).
   Result<std::shared_ptr<Servable>> find(std::string_view name, int64_t version = 0) const;
@@ -88,9 +92,12 @@ class ModelRepository {
     std::function<void(Result<void>)> done;
   };
   void run();
+  void tell_change();
   Result<void> load_now(const std::string& name);
 
   const Loader loader_;
+  std::mutex telling_;  // held while on_change_ runs; taken without mutex_
+  std::function<void()> on_change_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::string, Entry, std::less<>> entries_;

@@ -207,6 +207,10 @@ void TensorModel::run() {
     const auto now = Clock::now();
     std::erase_if(batch, [&](Waiting& w) {
       w.started = now;
+      if (w.request.cancelled && w.request.cancelled->load()) {
+        finish(w, error(Code::kCancelled, "[serve] the client cancelled the request"));
+        return true;
+      }
       if (!w.request.deadline || now < *w.request.deadline) return false;
       finish(w, error(Code::kDeadlineExceeded, "[serve] the request waited longer than its timeout"));
       return true;

@@ -5,7 +5,7 @@
 // alone. Feeds the KServe faces. Ownership: owns session and thread. Thread-safety: every member from any thread.
 #pragma once
 
-#include <array>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -46,6 +46,9 @@ struct TensorRequest {
   std::vector<NamedTensor> inputs;   // each of the model's once, in any order
   std::vector<std::string> outputs;  // wanted, in this order; empty: all
   std::optional<Clock::time_point> deadline;
+  // Set from any thread when nobody wants the answer any more: what has not begun then ends with kCancelled. May be
+  // null.
+  std::shared_ptr<const std::atomic<bool>> cancelled;
   // Called once, on the model's thread: it must neither block nor throw.
   std::function<void(Result<TensorAnswer>)> on_done;
 };

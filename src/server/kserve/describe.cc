@@ -41,7 +41,7 @@ json::object server_metadata() {
           {"version", INGOT_VERSION},
           {"extensions",
            {"classification", "model_repository", "schedule_policy", "model_configuration", "binary_tensor_data",
-            "parameters", "statistics"}}};
+            "parameters", "statistics", "logging", "generate"}}};
 }
 
 json::object model_metadata(const serving::Servable& m) {
@@ -96,6 +96,15 @@ json::object model_stats(const serving::Servable& m) {
                        {"compute_output", duration(b.output)}});
   one["batch_stats"] = std::move(batches);
   return {{"model_stats", json::array{std::move(one)}}};
+}
+
+json::object all_stats(const serving::ModelRepository& models) {
+  json::array list;
+  for (const auto& model : models.ready_models()) {
+    json::object stats = model_stats(*model);
+    for (json::value& v : stats["model_stats"].get_array()) list.push_back(std::move(v));
+  }
+  return {{"model_stats", std::move(list)}};
 }
 
 }  // namespace ingot::kserve

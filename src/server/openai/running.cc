@@ -14,12 +14,20 @@ Running::~Running() { cancel(); }
 Parsed<std::shared_ptr<Running>> Running::start(std::shared_ptr<serving::Servable> model,
                                                 std::vector<llm::Request> requests, http::Exchange& exchange,
                                                 const http::asio::any_io_executor& strand, size_t at_once) {
+  auto self = start(std::move(model), std::move(requests), strand, at_once);
+  if (self)
+    exchange.on_gone([weak = std::weak_ptr(*self)] {
+      if (const auto running = weak.lock()) running->cancel();
+    });
+  return self;
+}
+
+Parsed<std::shared_ptr<Running>> Running::start(std::shared_ptr<serving::Servable> model,
+                                                std::vector<llm::Request> requests,
+                                                const http::asio::any_io_executor& strand, size_t at_once) {
   std::shared_ptr<Running> self(new Running(std::move(model), std::move(requests), strand));
   while (!self->waiting_.empty() && self->ids_.size() < at_once)
     if (auto done = self->submit_next(); !done) return std::unexpected(std::move(done).error());
-  exchange.on_gone([weak = std::weak_ptr(self)] {
-    if (const auto running = weak.lock()) running->cancel();
-  });
   return self;
 }
 

@@ -27,6 +27,10 @@ class Running {
   static Parsed<std::shared_ptr<Running>> start(std::shared_ptr<serving::Servable> model,
                                                 std::vector<llm::Request> requests, http::Exchange& exchange,
                                                 const http::asio::any_io_executor& strand, size_t at_once);
+  // The same for what is no HTTP exchange: the caller cancels.
+  static Parsed<std::shared_ptr<Running>> start(std::shared_ptr<serving::Servable> model,
+                                                std::vector<llm::Request> requests,
+                                                const http::asio::any_io_executor& strand, size_t at_once);
   ~Running();
 
   // At least one event; none only when all have ended.
