@@ -6,6 +6,7 @@
 #include <grpcpp/health_check_service_interface.h>
 
 #include <condition_variable>
+#include <map>
 
 #include "base/log.h"
 #include "base/mapped_file.h"
@@ -32,15 +33,26 @@ Result<std::string> read_file(const char* option, const std::string& path) {
 }
 
 // Once in a process: what every server that is built from now on has.
-void prepare_library(bool reflection) {
-  static std::once_flag once, with_reflection;
+void prepare_library() {
+  static std::once_flag once;
   std::call_once(once, [] {
     gpr_set_log_function(write_log);
     gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
     grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   });
-  if (reflection) std::call_once(with_reflection, grpc::reflection::InitProtoReflectionServerBuilderPlugin);
 }
+
+// Reflection would answer without asking for a key.
+class WithoutReflection final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    std::erase_if(*plugins, [](const auto& plugin) {
+      return dynamic_cast<const grpc::reflection::ProtoServerReflectionPlugin*>(plugin.get()) != nullptr;
+    });
+  }
+};
 
 }  // namespace
 
@@ -56,10 +68,11 @@ class Server::Impl {
   Result<void> start() {
     const ServerOptions& o = face_.options;
     if (o.port == 0) return {};
-    prepare_library(/*reflection=*/!face_.to.keys.required());  // reflection's calls would not ask for a key
+    prepare_library();
     service_ = make_service(face_);
     grpc::ServerBuilder builder;
     builder.RegisterService(service_.get());
+    if (face_.to.keys.required()) builder.SetOption(std::make_unique<WithoutReflection>());
     builder.SetMaxReceiveMessageSize(static_cast<int>(std::min<size_t>(o.message_bytes_max, INT32_MAX)));
     builder.SetMaxSendMessageSize(-1);
     builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 1);
@@ -101,8 +114,10 @@ class Server::Impl {
     grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
     const bool ready = face_.to.health.ready() && !face_.draining.load();
     for (const char* name : {"", "inference.GRPCInferenceService"}) health->SetServingStatus(name, ready);
+    std::map<std::string, bool> answers;  // with any version
     for (const serving::ModelStatus& m : face_.to.models.index())
-      health->SetServingStatus(m.name, m.state == serving::ModelState::kReady && !face_.draining.load());
+      answers[m.name] = answers[m.name] || m.state == serving::ModelState::kReady;
+    for (const auto& [name, any] : answers) health->SetServingStatus(name, any && !face_.draining.load());
   }
 
   bool drain(std::chrono::steady_clock::time_point deadline) {
