@@ -1,6 +1,7 @@
 // `ingot serve [MODEL …]`: the OpenAI and KServe interfaces over language and tensor models, in one process.
 #include <boost/json.hpp>
 #include <filesystem>
+#include <map>
 #include <memory>
 
 #include "backends/cpu/cpu.h"
@@ -11,6 +12,7 @@
 #include "formats/onnx/onnx_import.h"
 #include "llm/engine/engine.h"
 #include "server/app.h"
+#include "serving/config/apply_settings.h"
 #include "text/chat/chat_template.h"
 
 namespace ingot::cli {
@@ -27,7 +29,7 @@ struct Options {
   llm::EngineOptions engine;
   bool no_prefix_cache = false, no_metrics = false;
   server::AppOptions app;
-  int idle_s = 75, header_s = 15, body_s = 30, write_s = 30, drain_s = 60, delay_s = 0;
+  int idle_s = 75, header_s = 15, body_s = 30, write_s = 30, drain_s = 60, delay_s = 0, poll_s = 15;
 };
 
 Result<std::string> read_text(const std::string& path) {
@@ -64,13 +66,15 @@ Result<serving::Servable> load_language(const Options& o, const serving::ModelSp
 Result<serving::Servable> load_tensor(const std::shared_ptr<ThreadPool>& pool, const serving::ModelSpec& spec,
                                       const serving::ModelVersion& version) {
   Graph graph = INGOT_TRY(import_onnx(version.path));
-  serving::BatchOptions batch;
-  if (serving::TensorModel::looks_batchable(graph)) batch.batch_max = kBatchMax;
+  serving::BatchOptions batch = serving::batch_options(spec.settings.get(), graph, kBatchMax);
   auto session =
       INGOT_TRY(Session::create(std::move(graph), {.pool = pool, .backends = {&cpu_backend(), &ref_backend()}}));
-  return serving::Servable{.name = spec.name,
-                           .version = version.number,
-                           .tensor = INGOT_TRY(serving::TensorModel::create(std::move(session), std::move(batch)))};
+  auto model = INGOT_TRY(serving::TensorModel::create(std::move(session), std::move(batch)));
+  if (spec.settings) {
+    INGOT_TRY(serving::check_ports(*spec.settings, *model));
+    INGOT_TRY(serving::warm_up(*spec.settings, *model));
+  }
+  return serving::Servable{.name = spec.name, .version = version.number, .tensor = std::move(model)};
 }
 
 // "NAME=PATH" or "PATH"; a path may hold '=' if a file of that name exists.
@@ -83,10 +87,12 @@ Result<serving::ModelSpec> model_argument(const std::string& text) {
 
 Result<void> serve(Options& o) {
   for (const std::string& text : o.models) o.app.models.push_back(INGOT_TRY(model_argument(text)));
+  o.app.repository.folder = o.repository;
   if (!o.repository.empty())
     for (serving::ModelSpec& spec : INGOT_TRY(serving::scan_models(o.repository)))
       o.app.models.push_back(std::move(spec));
-  if (o.app.models.empty())
+  if (o.app.models.empty() && o.app.repository.mode != server::ControlMode::kPoll &&
+      o.app.repository.mode != server::ControlMode::kExplicit)
     return invalid("[serve] there is nothing to serve: name a model, or a folder of models with --model-repository");
   o.engine.prefix_cache = !o.no_prefix_cache;
   o.app.metrics = !o.no_metrics;
@@ -94,6 +100,7 @@ Result<void> serve(Options& o) {
   o.app.http.header_timeout = std::chrono::seconds(o.header_s);
   o.app.http.body_timeout = std::chrono::seconds(o.body_s);
   o.app.http.write_timeout = std::chrono::seconds(o.write_s);
+  o.app.repository.poll = std::chrono::seconds(o.poll_s);
   o.app.drain_timeout = std::chrono::seconds(o.drain_s);
   o.app.shutdown_delay = std::chrono::seconds(o.delay_s);
   const int threads = o.model.threads > 0 ? o.model.threads : ThreadPool::default_threads();
@@ -104,6 +111,27 @@ Result<void> serve(Options& o) {
     return load_tensor(pool, spec, version);
   };
   return server::run_app(std::move(o.app));
+}
+
+void add_repository_options(CLI::App& c, Options& o) {
+  using server::ControlMode;
+  const std::map<std::string, ControlMode> modes = {{"open", ControlMode::kOpen},
+                                                    {"none", ControlMode::kNone},
+                                                    {"poll", ControlMode::kPoll},
+                                                    {"explicit", ControlMode::kExplicit}};
+  server::RepositoryOptions& r = o.app.repository;
+  c.add_option("--model-control-mode", r.mode,
+               "open: all models are loaded, clients may load and unload; none: all are loaded, and that is all; poll: "
+               "the repository is followed; explicit: only what --load-model or a client names is loaded")
+      ->transform(CLI::CheckedTransformer(modes, CLI::ignore_case))
+      ->option_text("open|none|poll|explicit [open]")
+      ->group("Repository");
+  c.add_option("--repository-poll-secs", o.poll_s, "Seconds between two looks at the repository, in mode poll")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 86400))
+      ->group("Repository");
+  c.add_option("--load-model", r.load, "In mode explicit: a model to load at start (repeatable); * for all")
+      ->group("Repository");
 }
 
 void add_network_options(CLI::App& c, Options& o) {
@@ -185,6 +213,7 @@ void add_serve(CLI::App& app, Action& action) {
   CLI::App* c = app.add_subcommand("serve", "Serve models over HTTP (OpenAI and KServe interfaces) and gRPC (KServe)");
   c->add_option("MODEL", o->models, "Models as PATH or NAME=PATH: GGUF, a Hugging Face folder, ONNX, hf:org/repo");
   c->add_option("--model-repository", o->repository, "A folder of models: all of them are served");
+  add_repository_options(*c, *o);
   add_runner_options(*c, o->model);
   add_network_options(*c, *o);
   add_security_options(*c, *o);

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <csignal>
 #include <future>
@@ -15,6 +16,7 @@
 #include "server/http/workers.h"
 #include "server/kserve/face.h"
 #include "server/openai/face.h"
+#include "serving/repository_watcher.h"
 
 namespace ingot::server {
 namespace {
@@ -48,6 +50,7 @@ class App {
 
   // Threads first: what they hand to each other must still be there.
   ~App() {
+    watcher_.reset();
     if (http_) http_->stop();
     if (metrics_http_) metrics_http_->stop();
     if (grpc_) grpc_->stop();
@@ -64,8 +67,9 @@ class App {
     if (!o_.api_key_file.empty()) INGOT_TRY(keys_.load(o_.api_key_file));
     INGOT_TRY(log_.open(o_.access_log));
     for (const serving::ModelSpec& spec : o_.models) INGOT_TRY(models_.add(spec));
+    const auto first = INGOT_TRY(first_models());
     INGOT_TRY(start_servers());  // first: a busy port is told at once
-    start_loading();
+    start_loading(first);
     health_.starting.store(false);
     models_.on_change([this] { grpc_->refresh_health(); });
     grpc_->refresh_health();
@@ -73,19 +77,35 @@ class App {
   }
 
  private:
-  void start_loading() {
-    for (const serving::ModelSpec& spec : o_.models)
-      (void)models_.load(spec.name, [this, name = spec.name](const Result<void>& done) {
+  // The models that are loaded at start. Errors: kNotFound (--load-model).
+  Result<std::vector<std::string>> first_models() const {
+    const RepositoryOptions& r = o_.repository;
+    std::vector<std::string> names;
+    if (r.mode == ControlMode::kExplicit && std::ranges::find(r.load, "*") == r.load.end()) names = r.load;
+    if (r.mode != ControlMode::kExplicit || names.size() != r.load.size())
+      for (const serving::ModelSpec& spec : o_.models) names.push_back(spec.name);
+    for (const std::string& name : names)
+      if (!models_.knows(name)) return not_found("[serve] --load-model '{}': there is no such model", name);
+    return names;
+  }
+
+  void start_loading(const std::vector<std::string>& names) {
+    const auto& r = o_.repository;
+    models_.set_folder(r.folder);
+    models_.let_clients_control(r.mode == ControlMode::kOpen || r.mode == ControlMode::kExplicit);
+    for (const std::string& model : names)
+      (void)models_.load(model, [this, name = model, count = names.size()](const Result<void>& done) {
         if (done) {
           log::info("[serve] model '{}' is ready", name);
-        } else if (!o_.keep_going) {
+        } else if (!o_.keep_going && o_.repository.mode != ControlMode::kPoll) {
           const std::lock_guard lock(mutex_);
           if (!load_failure_) load_failure_ = done.error();
           Signals::wake();
         }
-        if (done && models_.ready())
-          fmt::print(stderr, "ready: {} model{}\n", o_.models.size(), o_.models.size() == 1 ? "" : "s");
+        if (done && models_.ready()) fmt::print(stderr, "ready: {} model{}\n", count, count == 1 ? "" : "s");
       });
+    if (names.empty()) fmt::print(stderr, "ready: no models yet\n");
+    if (r.mode == ControlMode::kPoll && !r.folder.empty()) watcher_.emplace(models_, r.folder, r.poll);
   }
 
   Result<void> start_servers() {
@@ -190,6 +210,7 @@ class App {
   admin::Health health_{models_};
   openai::Face openai_{models_, workers_};
   kserve::Face kserve_{models_, workers_, health_};
+  std::optional<serving::RepositoryWatcher> watcher_;
   // Ended first: their handlers use the rest.
   std::optional<rpc::Server> grpc_;
   std::optional<http::Server> http_, metrics_http_;

@@ -14,6 +14,20 @@
 
 namespace ingot::server {
 
+enum class ControlMode : uint8_t {
+  kOpen,      // all models are loaded at start; clients may load and unload
+  kNone,      // all are loaded at start, and that is all
+  kPoll,      // the repository's folder is followed
+  kExplicit,  // nothing is loaded but what is asked for
+};
+
+struct RepositoryOptions {
+  std::string folder;  // empty: none
+  ControlMode mode = ControlMode::kOpen;
+  std::chrono::seconds poll{15};
+  std::vector<std::string> load;  // in mode explicit, at start; "*": all
+};
+
 struct AppOptions {
   http::ServerOptions http;
   rpc::ServerOptions grpc;  // host, limits and certificates are taken from http
@@ -25,7 +39,8 @@ struct AppOptions {
   std::chrono::seconds drain_timeout{60};
   std::chrono::seconds shutdown_delay{0};  // not ready, but still answering
   bool keep_going = false;                 // with what loads, where a model does not
-  std::vector<serving::ModelSpec> models;  // loaded at start, in this order
+  std::vector<serving::ModelSpec> models;  // loaded at start, in this order, as the mode has it
+  RepositoryOptions repository;
   serving::Loader loader;
 };
 

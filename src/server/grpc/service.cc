@@ -121,8 +121,12 @@ class InferenceService final : public inference::GRPCInferenceService::CallbackS
   }
   Reactor* ModelMetadata(Context* x, const inference::ModelMetadataRequest* in,
                          inference::ModelMetadataResponse* out) override {
-    return answer(face_, *x, "ModelMetadata",
-                  [&]() -> Result<void> { return fill(*out, kserve::model_metadata(*INGOT_TRY(find(*in)))); });
+    return answer(face_, *x, "ModelMetadata", [&]() -> Result<void> {
+      const auto model = INGOT_TRY(find(*in));
+      const auto versions =
+          in->version().empty() ? face_.to.models.ready_versions(model->name) : std::vector<int64_t>{model->version};
+      return fill(*out, kserve::model_metadata(*model, versions));
+    });
   }
   Reactor* ModelConfig(Context* x, const inference::ModelConfigRequest* in,
                        inference::ModelConfigResponse* out) override {
@@ -161,7 +165,7 @@ class InferenceService final : public inference::GRPCInferenceService::CallbackS
                                  inference::RepositoryModelUnloadResponse*) override {
     return answer(face_, *x, "RepositoryModelUnload", [&]() -> Result<void> {
       INGOT_TRY(check_repository(in->repository_name()));
-      return face_.to.models.unload(in->model_name());
+      return kserve::start_unload(face_.to.models, in->model_name());
     });
   }
 

@@ -27,6 +27,18 @@ awaitable<void> describe_model(const Face& face, http::Exchange& x, Describe des
   co_await x.respond(std::move(r));
 }
 
+awaitable<void> handle_metadata(const Face& face, http::Exchange& x) {
+  const auto model = find_model(face, x.request());
+  const bool one = x.request().captures.size() > 1;
+  http::Response r;
+  if (model)
+    r = object_response(model_metadata(
+        **model, one ? std::vector<int64_t>{(*model)->version} : face.models.ready_versions((*model)->name)));
+  else
+    r = error_response(model.error());
+  co_await x.respond(std::move(r));
+}
+
 awaitable<void> handle_health(const Face& face, http::Exchange& x, bool ready) {
   http::Response r;
   r.content_type = "text/plain";
@@ -115,7 +127,7 @@ void add_routes(http::Router& router, const Face& face) {
   add("GET", "/v2/health/ready", [face](http::Exchange& x) { return handle_health(face, x, true); }, true);
   add("GET", "/v2/models/stats", bind(handle_all_stats));
   for (const std::string model : {"/v2/models/{model}", "/v2/models/{model}/versions/{version}"}) {
-    add("GET", model, describe(model_metadata));
+    add("GET", model, bind(handle_metadata));
     add("GET", model + "/ready", bind(handle_model_ready));
     add("GET", model + "/config", describe(model_config));
     add("GET", model + "/stats", describe(model_stats));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <span>
 
 #include "server/admin/health.h"
 #include "server/http/router.h"
@@ -33,7 +34,8 @@ Result<std::shared_ptr<serving::Servable>> find_model(const Face& face, const ht
 
 // Server and model descriptions (describe.cc).
 boost::json::object server_metadata();
-boost::json::object model_metadata(const serving::Servable& model);
+// versions: those to be told.
+boost::json::object model_metadata(const serving::Servable& model, std::span<const int64_t> versions);
 boost::json::object model_config(const serving::Servable& model);
 boost::json::object model_stats(const serving::Servable& model);
 // {"model_stats": […]} of all that are ready.
@@ -47,9 +49,11 @@ http::asio::awaitable<void> handle_generate(const Face& face, http::Exchange& x)
 http::asio::awaitable<void> handle_generate_stream(const Face& face, http::Exchange& x);
 // Repository extension (repository.cc). start_load: done is called when the model is ready or has failed, on the
 // thread that loads; not after an error. parameters: those of the request.
-// Errors: kInternal (unknown, as Triton tells it), kUnimplemented naming the parameter.
+// Errors: kInternal (unknown, as Triton tells it), kUnimplemented naming the parameter, kUnavailable (the server's
+// control mode does not let clients do it).
 Result<void> start_load(serving::ModelRepository& models, const std::string& name,
                         const boost::json::object& parameters, std::function<void(Result<void>)> done);
+Result<void> start_unload(serving::ModelRepository& models, const std::string& name);
 http::asio::awaitable<void> handle_index(const Face& face, http::Exchange& x);
 http::asio::awaitable<void> handle_load(const Face& face, http::Exchange& x);
 http::asio::awaitable<void> handle_unload(const Face& face, http::Exchange& x);

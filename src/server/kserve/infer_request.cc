@@ -183,8 +183,9 @@ Result<void> read_wanted_output(std::string name, const json::object* parameters
 Result<void> read_request_parameters(const json::object& parameters, InferRequest& request) {
   request.binary_default = INGOT_TRY(flag_parameter(&parameters, "binary_data_output", false, "the request"));
   const auto timeout_us = INGOT_TRY(count_parameter(&parameters, "timeout", "the request"));
-  if (timeout_us.value_or(0) > 0 && *timeout_us < 1'000'000'000'000)
-    request.tensors.deadline = serving::Clock::now() + std::chrono::microseconds(*timeout_us);
+  if (timeout_us.value_or(0) < 1'000'000'000'000)
+    request.tensors.timeout = std::chrono::microseconds(timeout_us.value_or(0));
+  request.tensors.priority = INGOT_TRY(count_parameter(&parameters, "priority", "the request")).value_or(0);
   const auto sequence = field(parameters, "sequence_id");
   const bool none = !sequence || (sequence->is_int64() && sequence->get_int64() == 0) ||
                     (sequence->is_string() && sequence->get_string().empty());

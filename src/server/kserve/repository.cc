@@ -34,6 +34,11 @@ Result<http::Response> index(const Face& face, const std::string& body) {
   return response;
 }
 
+Result<void> check_control(const serving::ModelRepository& models) {
+  if (models.clients_may_control()) return {};
+  return error(Code::kUnavailable, "[kserve] explicit model load / unload is not allowed if polling is enabled");
+}
+
 }  // namespace
 
 json::array model_index(const serving::ModelRepository& models, bool only_ready) {
@@ -53,17 +58,30 @@ json::array model_index(const serving::ModelRepository& models, bool only_ready)
 
 Result<void> start_load(serving::ModelRepository& models, const std::string& name, const json::object& parameters,
                         std::function<void(Result<void>)> done) {
-  for (const auto& [key, value] : parameters)
-    return unimplemented("[kserve] load parameter '{}' is not supported yet", printable(std::string_view(key)));
+  INGOT_TRY(check_control(models));
+  std::string config;
+  for (const auto& [key, value] : parameters) {
+    const std::string_view parameter = key;
+    if (parameter != "config")
+      return unimplemented("[kserve] load parameter '{}' is not supported yet", printable(parameter));
+    if (!value.is_string()) return invalid("[kserve] load parameter 'config' must be a string of JSON");
+    config = value.get_string();
+    if (config.empty()) return invalid("[kserve] load parameter 'config' is empty");
+  }
   auto told = [name, done = std::move(done)](Result<void> loaded) {
     if (!loaded) loaded = invalid("[kserve] load failed for model '{}': {}", printable(name), loaded.error().message());
     done(std::move(loaded));
   };
-  const auto begun = models.load(name, std::move(told));
+  const auto begun = models.load(name, std::move(told), std::move(config));
   if (!begun && begun.error().code() == Code::kNotFound)
     return error(Code::kInternal, "[kserve] failed to load '{}', failed to poll from model repository",
                  printable(name));
   return begun;
+}
+
+Result<void> start_unload(serving::ModelRepository& models, const std::string& name) {
+  INGOT_TRY(check_control(models));
+  return models.unload(name);
 }
 
 awaitable<void> handle_index(const Face& face, http::Exchange& x) {
@@ -98,7 +116,7 @@ awaitable<void> handle_unload(const Face& face, http::Exchange& x) {
   const auto body = read_body(x.request().body);
   Result<void> done;
   if (!body) done = std::unexpected(body.error());
-  if (done) done = face.models.unload(x.request().captures.front());
+  if (done) done = start_unload(face.models, x.request().captures.front());
   http::Response response = done ? http::Response{} : error_response(done.error());
   co_await x.respond(std::move(response));
 }
