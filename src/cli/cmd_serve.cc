@@ -170,6 +170,7 @@ void add_repository_options(CLI::App& c, Options& o) {
       ->group("Repository");
   c.add_option("--load-model", o.app.repository.load,
                "In mode explicit: a model to load at start (repeatable); * for all")
+      ->allow_extra_args(false)
       ->group("Repository");
   c.add_option("--repository-poll-secs", o.poll_s, "Seconds between two looks at the repository, in mode poll")
       ->capture_default_str()
@@ -179,6 +180,7 @@ void add_repository_options(CLI::App& c, Options& o) {
                "NAME=ROWS: join requests to this tensor model into batches of so many rows (repeatable). Only for a "
                "model whose rows do not depend on each other, and whose config.pbtxt has no max_batch_size")
       ->type_name("NAME=ROWS")
+      ->allow_extra_args(false)
       ->group("Repository");
 }
 

@@ -101,16 +101,22 @@ class App {
 
   void start_loading(const std::vector<std::string>& names) {
     const auto& r = o_.repository;
+    loads_left_ = names.size();
     for (const std::string& model : names)
-      (void)models_.load(model, [this, name = model, count = names.size()](const Result<void>& done) {
+      (void)models_.load(model, [this, name = model](const Result<void>& done) {
         if (done) {
+          ++loads_done_;
           log::info("[serve] model '{}' is ready", name);
+        } else if (done.error().code() == Code::kAborted) {
+          log::info("{}", done.error().message());  // a client unloaded it
         } else if (!o_.keep_going && o_.repository.mode != ControlMode::kPoll) {
           const std::lock_guard lock(mutex_);
           if (!load_failure_) load_failure_ = done.error();
           Signals::wake();
         }
-        if (done && models_.ready()) fmt::print(stderr, "ready: {} model{}\n", count, count == 1 ? "" : "s");
+        // Not before the last: a model whose load was not asked for yet does not count as loading.
+        if (--loads_left_ == 0 && models_.ready())
+          fmt::print(stderr, "ready: {} model{}\n", loads_done_, loads_done_ == 1 ? "" : "s");
       });
     if (names.empty()) fmt::print(stderr, "ready: no models yet\n");
     if (r.mode == ControlMode::kPoll && !r.folder.empty()) watcher_.emplace(models_, r.folder, r.poll);
@@ -214,6 +220,7 @@ class App {
   http::AccessLog log_;
   std::mutex mutex_;
   std::optional<Status> load_failure_;
+  size_t loads_left_ = 0, loads_done_ = 0;  // of those at start; the loading thread's from the first one on
   admin::Metrics metrics_;
   serving::ModelRepository models_;
   http::Workers workers_;
