@@ -113,6 +113,7 @@ class App {
           const std::lock_guard lock(mutex_);
           if (!load_failure_) load_failure_ = done.error();
           Signals::wake();
+          return;
         }
         // Not before the last: a model whose load was not asked for yet does not count as loading.
         if (--loads_left_ == 0 && models_.ready())

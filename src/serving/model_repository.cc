@@ -15,6 +15,8 @@
 namespace ingot::serving {
 namespace {
 
+constexpr ptrdiff_t kLoadsWaitingMax = 32;  // of one model
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -97,16 +99,19 @@ Result<void> ModelRepository::load(const std::string& name, std::function<void(R
   const auto found = entries_.find(name);
   if (found == entries_.end()) return not_found("[serve] there is no model '{}'", printable(name));
   Entry& entry = found->second;
+  // Only the last one's configuration is the one that stays: nobody joins a load before it.
+  const auto last = std::find_if(jobs_.rbegin(), jobs_.rend(), [&](const Job& j) { return j.name == name; });
+  const bool joins =
+      last != jobs_.rend() && last->generation == entry.generation && last->config.empty() && config.empty();
+  if (!joins && std::ranges::count(jobs_, name, &Job::name) >= kLoadsWaitingMax)
+    return error(Code::kResourceExhausted, "[serve] {} loads of model '{}' wait already: try again later",
+                 kLoadsWaitingMax, printable(name));
   for (auto& [number, version] : entry.versions) {
     version.status.never_loaded = false;
     version.load_began = std::chrono::steady_clock::now();
     if (!version.servable) version.status.state = ModelState::kLoading;
     version.status.reason.clear();
   }
-  // Only the last one's configuration is the one that stays: nobody joins a load before it.
-  const auto last = std::find_if(jobs_.rbegin(), jobs_.rend(), [&](const Job& j) { return j.name == name; });
-  const bool joins =
-      last != jobs_.rend() && last->generation == entry.generation && last->config.empty() && config.empty();
   Job& job = joins ? *last
                    : jobs_.emplace_back(
                          Job{.name = name, .generation = entry.generation, .config = std::move(config), .done = {}});

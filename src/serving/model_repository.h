@@ -2,8 +2,8 @@
 //
 // Models load on one thread, in order; requests find what is ready meanwhile. Who found a model keeps it alive until
 // its answers end, so unloading and reloading drop no request. A load looks at the model's folder again: new versions
-// and a changed config.pbtxt count from then on; an old version is replaced once the new one is ready. At most one
-// load of a model waits, and those that bring a configuration of their own: who asks meanwhile joins it.
+// and a changed config.pbtxt count from then on; an old version is replaced once the new one is ready. Who asks for a
+// load while one of the same model waits joins it, unless either brings a configuration of its own.
 // Ownership: owns the models. Thread-safety: every member from any thread.
 #pragma once
 
@@ -69,7 +69,7 @@ class ModelRepository {
   Result<void> add(ModelSpec spec);
   // Has its chosen versions loaded by the loading thread; done may be empty, and is called on that thread, with
   // kAborted if the model was unloaded meanwhile. config: JSON in place of the model's config.pbtxt, for this load;
-  // empty: none. Errors: kNotFound. For a model that is loaded: a reload.
+  // empty: none. For a model that is loaded: a reload. Errors: kNotFound, kResourceExhausted (too many wait).
   Result<void> load(const std::string& name, std::function<void(Result<void>)> done = {}, std::string config = {});
   // No new request finds it; it is freed when its last answer ended. A load that waits or runs comes to nothing.
   // Errors: kNotFound.

@@ -88,6 +88,21 @@ TEST(ModelRepository, a_load_with_a_configuration_of_its_own_is_its_own) {
   EXPECT_FALSE(models.find("m").value()->settings);
 }
 
+TEST(ModelRepository, few_loads_of_a_model_wait) {
+  Gate gate;
+  ModelRepository models(gate.loader());
+  ASSERT_TRUE(models.add(lone("m")));
+  std::vector<std::future<Result<void>>> all;
+  all.push_back(load(models, "m"));
+  gate.begun.get_future().wait();
+  const std::string config = R"({"max_batch_size": 0})";
+  for (int i = 0; i < 32; ++i) all.push_back(load(models, "m", config));
+  EXPECT_EQ(models.load("m", {}, config).error().code(), Code::kResourceExhausted);
+  EXPECT_EQ(models.load("m").error().code(), Code::kResourceExhausted);
+  gate.open.set_value();
+  for (auto& done : all) EXPECT_TRUE(done.get());
+}
+
 TEST(ModelRepository, forgetting_during_a_load_wins_also_over_a_namesake) {
   Gate gate;
   ModelRepository models(gate.loader());

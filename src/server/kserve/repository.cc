@@ -5,6 +5,7 @@
 #include "formats/printable.h"
 #include "server/http/event_channel.h"
 #include "server/kserve/face.h"
+#include "serving/config/model_settings.h"
 
 namespace ingot::kserve {
 namespace {
@@ -62,6 +63,9 @@ Result<void> start_load(serving::ModelRepository& models, const std::string& nam
     if (!value.is_string()) return invalid("[kserve] load parameter 'config' must be a string of JSON");
     config = value.get_string();
     if (config.empty()) return invalid("[kserve] load parameter 'config' is empty");
+    if (config.size() > serving::kConfigBytesMax)
+      return invalid("[kserve] load parameter 'config' has {} bytes, at most {} are taken", config.size(),
+                     serving::kConfigBytesMax);
   }
   auto told = [name, done = std::move(done)](Result<void> loaded) {
     if (!loaded) loaded = invalid("[kserve] load failed for model '{}': {}", printable(name), loaded.error().message());
