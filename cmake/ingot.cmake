@@ -78,6 +78,36 @@ function(ingot_isa_flags)
   endforeach()
 endfunction()
 
+# ingot_proto_library(name FILES a/b.proto … [GRPC] [LIBS …]): generated code, foreign and so without our warnings, in a
+# library ingot_<name>. Files are named from src/, and included as "a/b.pb.h".
+function(ingot_proto_library name)
+  cmake_parse_arguments(A "GRPC" "" "FILES;LIBS" ${ARGN})
+  set(out ${CMAKE_BINARY_DIR}/proto)
+  file(MAKE_DIRECTORY ${out})
+  set(sources "")
+  foreach(f ${A_FILES})
+    string(REGEX REPLACE "\\.proto$" "" stem ${f})
+    set(made ${out}/${stem}.pb.cc ${out}/${stem}.pb.h)
+    set(plugin "")
+    if(A_GRPC)
+      list(APPEND made ${out}/${stem}.grpc.pb.cc ${out}/${stem}.grpc.pb.h)
+      set(plugin --grpc_out ${out} --plugin=protoc-gen-grpc=$<TARGET_FILE:gRPC::grpc_cpp_plugin>)
+    endif()
+    add_custom_command(
+      OUTPUT ${made}
+      COMMAND protobuf::protoc --cpp_out ${out} ${plugin} -I ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/src/${f}
+      DEPENDS ${CMAKE_SOURCE_DIR}/src/${f})
+    list(APPEND sources ${made})
+  endforeach()
+  add_library(ingot_${name} STATIC ${sources})
+  target_include_directories(ingot_${name} SYSTEM PUBLIC ${out})
+  target_compile_options(ingot_${name} PRIVATE -w)
+  if(INGOT_SANITIZE)
+    target_compile_options(ingot_${name} PRIVATE -fsanitize=${INGOT_SANITIZE} -fno-sanitize-recover=all)
+  endif()
+  target_link_libraries(ingot_${name} PUBLIC protobuf::libprotobuf ${A_LIBS})
+endfunction()
+
 function(ingot_library name)
   cmake_parse_arguments(A "" "" "LIBS;TEST_LIBS;SUBDIRS" ${ARGN})
   set(dirs ".")

@@ -16,6 +16,7 @@
 #include "formats/printable.h"
 #include "llm/engine/engine.h"
 #include "server/app.h"
+#include "serving/config/apply_settings.h"
 #include "text/chat/chat_template.h"
 
 namespace ingot::cli {
@@ -31,7 +32,7 @@ struct Options {
   llm::EngineOptions engine;
   bool no_prefix_cache = false, no_metrics = false;
   server::AppOptions app;
-  int idle_s = 75, header_s = 15, body_s = 30, write_s = 30, drain_s = 60, delay_s = 0;
+  int idle_s = 75, header_s = 15, body_s = 30, write_s = 30, drain_s = 60, delay_s = 0, poll_s = 15;
 };
 
 Result<std::string> read_text(const std::string& path) {
@@ -75,13 +76,17 @@ Result<serving::Servable> load_language(const Options& o, const std::shared_ptr<
 Result<serving::Servable> load_tensor(const Options& o, const std::shared_ptr<ThreadPool>& pool,
                                       const serving::ModelSpec& spec, const serving::ModelVersion& version) {
   Graph graph = INGOT_TRY(import_onnx(version.path));
-  serving::BatchOptions batch;
-  if (const auto asked = o.batch_max.find(spec.name); asked != o.batch_max.end()) batch.batch_max = asked->second;
+  const auto asked = o.batch_max.find(spec.name);
+  serving::BatchOptions batch =
+      serving::batch_options(spec.settings.get(), asked == o.batch_max.end() ? 0 : asked->second);
   auto session =
       INGOT_TRY(Session::create(std::move(graph), {.pool = pool, .backends = {&cpu_backend(), &ref_backend()}}));
-  return serving::Servable{.name = spec.name,
-                           .version = version.number,
-                           .tensor = INGOT_TRY(serving::TensorModel::create(std::move(session), std::move(batch)))};
+  auto model = INGOT_TRY(serving::TensorModel::create(std::move(session), std::move(batch)));
+  if (spec.settings) {
+    INGOT_TRY(serving::check_ports(*spec.settings, *model));
+    INGOT_TRY(serving::warm_up(*spec.settings, *model));
+  }
+  return serving::Servable{.name = spec.name, .version = version.number, .tensor = std::move(model)};
 }
 
 // "NAME=PATH" or "PATH"; a path may hold '=' if a file of that name exists.
@@ -108,20 +113,35 @@ Result<void> read_batches(Options& o) {
   return {};
 }
 
-Result<void> serve(Options& o) {
+// Which models there are, and what is done with them.
+Result<void> read_models(Options& o) {
+  using server::ControlMode;
+  server::RepositoryOptions& r = o.app.repository;
+  r.folder = o.repository;
+  r.poll = std::chrono::seconds(o.poll_s);
+  r.mode = o.control == "explicit" ? ControlMode::kExplicit
+           : o.control == "poll"   ? ControlMode::kPoll
+                                   : ControlMode::kNone;
+  if (!r.load.empty() && r.mode != ControlMode::kExplicit)
+    return invalid(
+        "[serve] --load-model '{}' goes with --model-control-mode explicit: in mode {} all models are loaded",
+        printable(r.load.front()), o.control);
   for (const std::string& text : o.models) o.app.models.push_back(INGOT_TRY(model_argument(text)));
   if (!o.repository.empty())
     for (serving::ModelSpec& spec : INGOT_TRY(serving::scan_models(o.repository)))
       o.app.models.push_back(std::move(spec));
-  if (o.app.models.empty())
+  if (o.app.models.empty() && (r.mode == ControlMode::kNone || r.folder.empty()))
     return invalid("[serve] there is nothing to serve: name a model, or a folder of models with --model-repository");
-  INGOT_TRY(read_batches(o));
+  return read_batches(o);
+}
+
+Result<void> serve(Options& o) {
+  INGOT_TRY(read_models(o));
   if (o.engine.batch_tokens < o.engine.sequences_max)
     return invalid("[serve] --batch-tokens {} is less than --max-sequences {}: a step gives each sequence a token",
                    o.engine.batch_tokens, o.engine.sequences_max);
   o.engine.prefix_cache = !o.no_prefix_cache;
   o.app.metrics = !o.no_metrics;
-  o.app.model_control = o.control == "explicit";
   o.app.http.idle_timeout = std::chrono::seconds(o.idle_s);
   o.app.http.header_timeout = std::chrono::seconds(o.header_s);
   o.app.http.body_timeout = std::chrono::seconds(o.body_s);
@@ -140,6 +160,30 @@ Result<void> serve(Options& o) {
   return server::run_app(std::move(o.app));
 }
 
+void add_repository_options(CLI::App& c, Options& o) {
+  c.add_option("--model-repository", o.repository, "A folder of models: all of them are served")->group("Repository");
+  c.add_option("--model-control-mode", o.control,
+               "none: all models are loaded at start, clients may not load and unload; poll: the same, and the "
+               "repository is followed; explicit: only what --load-model or a client names is loaded")
+      ->capture_default_str()
+      ->check(one_of({"none", "poll", "explicit"}))
+      ->group("Repository");
+  c.add_option("--load-model", o.app.repository.load,
+               "In mode explicit: a model to load at start (repeatable); * for all")
+      ->allow_extra_args(false)
+      ->group("Repository");
+  c.add_option("--repository-poll-secs", o.poll_s, "Seconds between two looks at the repository, in mode poll")
+      ->capture_default_str()
+      ->check(integer_in(1, 86400))
+      ->group("Repository");
+  c.add_option("--batch", o.batches,
+               "NAME=ROWS: join requests to this tensor model into batches of so many rows (repeatable). Only for a "
+               "model whose rows do not depend on each other, and whose config.pbtxt has no max_batch_size")
+      ->type_name("NAME=ROWS")
+      ->allow_extra_args(false)
+      ->group("Repository");
+}
+
 void add_network_options(CLI::App& c, Options& o) {
   http::ServerOptions& h = o.app.http;
   const auto seconds = integer_in(1, 86400);
@@ -149,6 +193,10 @@ void add_network_options(CLI::App& c, Options& o) {
   c.add_option("--http-port", h.port, "Port of HTTP; 0: any free one")
       ->capture_default_str()
       ->check(integer_in(0, 65535))
+      ->group("Network");
+  c.add_option("--grpc-port", o.app.grpc.port, "Port of gRPC; 0: no gRPC; -1: any free one")
+      ->capture_default_str()
+      ->check(integer_in(-1, 65535))
       ->group("Network");
   c.add_option("--metrics-port", o.app.metrics_port, "Port of /metrics; 0: any free one")
       ->capture_default_str()
@@ -240,13 +288,9 @@ void add_engine_options(CLI::App& c, Options& o) {
 
 void add_serve(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
-  CLI::App* c = app.add_subcommand("serve", "Serve models over HTTP (OpenAI and KServe interfaces)");
+  CLI::App* c = app.add_subcommand("serve", "Serve models over HTTP (OpenAI and KServe interfaces) and gRPC (KServe)");
   c->add_option("MODEL", o->models, "Models as PATH or NAME=PATH: GGUF, a Hugging Face folder, ONNX, hf:org/repo");
-  c->add_option("--model-repository", o->repository, "A folder of models: all of them are served");
-  c->add_option("--batch", o->batches,
-                "NAME=ROWS: join requests to this tensor model into batches of so many rows (repeatable). Only for a "
-                "model whose rows do not depend on each other")
-      ->type_name("NAME=ROWS");
+  add_repository_options(*c, *o);
   add_runner_options(*c, o->model);
   add_network_options(*c, *o);
   add_security_options(*c, *o);
@@ -259,10 +303,6 @@ void add_serve(CLI::App& app, Action& action) {
   c->add_option("--shutdown-delay", o->delay_s, "Seconds after SIGTERM in which new requests are still answered")
       ->capture_default_str()
       ->check(integer_in(0, 86400));
-  c->add_option("--model-control-mode", o->control,
-                "explicit: clients may load, reload and unload the models that were found at start; none: nobody may")
-      ->capture_default_str()
-      ->check(one_of({"none", "explicit"}));
   c->add_flag("--keep-going", o->app.keep_going, "Serve what loads, where a model does not");
   c->footer(
       "\nExamples:\n"

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <csignal>
 #include <future>
@@ -15,6 +16,7 @@
 #include "server/http/workers.h"
 #include "server/kserve/face.h"
 #include "server/openai/face.h"
+#include "serving/repository_watcher.h"
 
 namespace ingot::server {
 namespace {
@@ -55,11 +57,15 @@ class App {
   // It may take long: a model is being loaded, a job is at work.
   ~App() {
     signals_.restore();
+    watcher_.reset();
     if (http_) http_->stop();
     if (metrics_http_) metrics_http_->stop();
+    if (grpc_) grpc_->stop();
     workers_.join();
     http_.reset();
     metrics_http_.reset();
+    models_.on_change({});
+    grpc_.reset();
   }
   App(const App&) = delete;
   App& operator=(const App&) = delete;
@@ -67,28 +73,54 @@ class App {
   Result<void> run() {
     if (!o_.api_key_file.empty()) INGOT_TRY(keys_.load(o_.api_key_file));
     INGOT_TRY(log_.open(o_.access_log));
-    models_.allow_changes(o_.model_control);
     for (const serving::ModelSpec& spec : o_.models) INGOT_TRY(models_.add(spec));
+    const auto first = INGOT_TRY(first_models());
+    models_.set_folder(o_.repository.folder);
+    models_.allow_changes(o_.repository.mode == ControlMode::kExplicit);
     INGOT_TRY(start_servers());  // first: a busy port is told at once
-    start_loading();
+    start_loading(first);
     health_.starting.store(false);
+    models_.on_change([this] { grpc_->refresh_health(); });
+    grpc_->refresh_health();
     return wait();
   }
 
  private:
-  void start_loading() {
-    for (const serving::ModelSpec& spec : o_.models)
-      (void)models_.load(spec.name, [this, name = spec.name](const Result<void>& done) {
+  // The models that are loaded at start. Errors: kNotFound (--load-model).
+  Result<std::vector<std::string>> first_models() const {
+    const RepositoryOptions& r = o_.repository;
+    std::vector<std::string> names;
+    if (r.mode == ControlMode::kExplicit && std::ranges::find(r.load, "*") == r.load.end())
+      names = r.load;
+    else
+      for (const serving::ModelSpec& spec : o_.models) names.push_back(spec.name);
+    for (const std::string& name : names)
+      if (!models_.knows(name)) return not_found("[serve] --load-model '{}': there is no such model", name);
+    return names;
+  }
+
+  void start_loading(const std::vector<std::string>& names) {
+    const auto& r = o_.repository;
+    loads_left_ = names.size();
+    for (const std::string& model : names)
+      (void)models_.load(model, [this, name = model](const Result<void>& done) {
         if (done) {
+          ++loads_done_;
           log::info("[serve] model '{}' is ready", name);
-        } else if (!o_.keep_going) {
+        } else if (done.error().code() == Code::kAborted) {
+          log::info("{}", done.error().message());  // a client unloaded it
+        } else if (!o_.keep_going && o_.repository.mode != ControlMode::kPoll) {
           const std::lock_guard lock(mutex_);
           if (!load_failure_) load_failure_ = done.error();
           Signals::wake();
+          return;
         }
-        if (done && models_.ready())
-          fmt::print(stderr, "ready: {} model{}\n", o_.models.size(), o_.models.size() == 1 ? "" : "s");
+        // Not before the last: a model whose load was not asked for yet does not count as loading.
+        if (--loads_left_ == 0 && models_.ready())
+          fmt::print(stderr, "ready: {} model{}\n", loads_done_, loads_done_ == 1 ? "" : "s");
       });
+    if (names.empty()) fmt::print(stderr, "ready: no models yet\n");
+    if (r.mode == ControlMode::kPoll && !r.folder.empty()) watcher_.emplace(models_, r.folder, r.poll);
   }
 
   Result<void> start_servers() {
@@ -103,6 +135,13 @@ class App {
     admin::add_metrics_route(router, metrics_handler(), /*open=*/false);
     http_.emplace(o_.http, std::move(router), keys_, on_end);
     INGOT_TRY(http_->start());
+    o_.grpc.host = o_.http.host;
+    o_.grpc.message_bytes_max = o_.http.body_bytes_max;
+    o_.grpc.tls_certificate = o_.http.tls_certificate;
+    o_.grpc.tls_key = o_.http.tls_key;
+    grpc_.emplace(o_.grpc, rpc::Neighbours{models_, workers_, health_, keys_, on_end, o_.clients_may_hurry});
+    INGOT_TRY(grpc_->start());
+    const std::string grpc_url = o_.grpc.port == 0 ? "" : ", gRPC on " + grpc_->url();
     std::string metrics_url;
     if (o_.metrics) {
       http::Router metrics_router;
@@ -114,7 +153,7 @@ class App {
       INGOT_TRY(metrics_http_->start());
       metrics_url = fmt::format(", metrics on {}/metrics", metrics_http_->url());
     }
-    fmt::print(stderr, "listening on {}{}\n", http_->url(), metrics_url);
+    fmt::print(stderr, "listening on {}{}{}\n", http_->url(), grpc_url, metrics_url);
     return {};
   }
 
@@ -147,14 +186,16 @@ class App {
   // A second signal ends the process at once.
   Result<void> drain() {
     health_.draining.store(true);
-    fmt::print(stderr, "draining: {} requests are being answered\n", http_->counts().requests);
+    fmt::print(stderr, "draining: {} requests are being answered\n", http_->counts().requests + grpc_->calls());
     auto done = std::async(std::launch::async, [this] {
       std::mutex never;
       std::unique_lock lock(never);
       std::condition_variable pause;
       pause.wait_for(lock, o_.shutdown_delay);
       const auto deadline = steady_clock::now() + o_.drain_timeout;
+      auto grpc = std::async(std::launch::async, [&] { return grpc_->drain(deadline); });
       bool all = http_->drain(deadline);
+      all = grpc.get() && all;
       for (const auto& model : models_.ready_models())
         if (model->language) all = model->language->drain(deadline) && all;
       Signals::wake();
@@ -180,13 +221,17 @@ class App {
   http::AccessLog log_;
   std::mutex mutex_;
   std::optional<Status> load_failure_;
+  size_t loads_left_ = 0, loads_done_ = 0;  // of those at start; the loading thread's from the first one on
   admin::Metrics metrics_;
   serving::ModelRepository models_;
   http::Workers workers_;
   admin::Health health_{models_};
   openai::Face openai_{models_, workers_, o_.clients_may_hurry};
-  kserve::Face kserve_{models_, workers_, health_, o_.http.body_bytes_max};
-  std::optional<http::Server> http_, metrics_http_;  // ended first: their handlers use the rest
+  kserve::Face kserve_{models_, workers_, health_, o_.http.body_bytes_max, o_.clients_may_hurry};
+  std::optional<serving::RepositoryWatcher> watcher_;
+  // Ended first: their handlers use the rest.
+  std::optional<rpc::Server> grpc_;
+  std::optional<http::Server> http_, metrics_http_;
 };
 
 }  // namespace

@@ -8,13 +8,28 @@
 #include <string>
 #include <vector>
 
+#include "server/grpc/server.h"
 #include "server/http/server.h"
 #include "serving/model_repository.h"
 
 namespace ingot::server {
 
+enum class ControlMode : uint8_t {
+  kNone,      // all models are loaded at start, and that is all
+  kPoll,      // the same, and the repository's folder is followed
+  kExplicit,  // nothing is loaded but what is asked for: at start, or by clients
+};
+
+struct RepositoryOptions {
+  std::string folder;  // empty: none
+  ControlMode mode = ControlMode::kNone;
+  std::chrono::seconds poll{15};
+  std::vector<std::string> load;  // in mode explicit, at start; "*": all
+};
+
 struct AppOptions {
   http::ServerOptions http;
+  rpc::ServerOptions grpc;  // host, limits and certificates are taken from http
   bool metrics = true;
   uint16_t metrics_port = 8002;  // on http.host; 0: any free one
   std::string api_key_file;      // empty: open to all
@@ -24,8 +39,8 @@ struct AppOptions {
   std::chrono::seconds shutdown_delay{0};  // not ready, but still answering
   bool keep_going = false;                 // with what loads, where a model does not
   bool clients_may_hurry = false;          // ahead of others, with a priority below 0
-  bool model_control = false;              // clients may load and unload
-  std::vector<serving::ModelSpec> models;  // loaded at start, in this order
+  std::vector<serving::ModelSpec> models;  // loaded at start, in this order, as the mode has it
+  RepositoryOptions repository;
   serving::Loader loader;
 };
 

@@ -4,14 +4,18 @@
 #include <chrono>
 #include <ctime>
 #include <filesystem>
+#include <utility>
 
 #include "base/guarded.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "formats/printable.h"
+#include "serving/config/model_settings.h"
 
 namespace ingot::serving {
 namespace {
+
+constexpr ptrdiff_t kLoadsWaitingMax = 32;  // of one model
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -25,6 +29,14 @@ double bytes_at(const std::string& path) {
   for (const auto& entry : std::filesystem::directory_iterator(path, ec))
     if (entry.is_regular_file(ec)) bytes += static_cast<double>(entry.file_size(ec));
   return bytes;
+}
+
+Status unloaded_meanwhile(const std::string& name) {
+  return {Code::kAborted, fmt::format("[serve] model '{}' was unloaded while it was to be loaded", printable(name))};
+}
+
+bool holds(const ModelSpec& spec, int64_t version) {
+  return std::ranges::find(spec.versions, version, &ModelVersion::number) != spec.versions.end();
 }
 
 }  // namespace
@@ -51,30 +63,25 @@ ModelRepository::~ModelRepository() {
 
 Result<void> ModelRepository::add(ModelSpec spec) {
   const std::lock_guard lock(mutex_);
-  Entry entry{.spec = spec};
-  entry.status = {.name = spec.name, .kind = spec.kind, .version = spec.versions.back().number};
-  std::string name = spec.name;
-  if (!entries_.try_emplace(std::move(name), std::move(entry)).second)
+  const std::string name = spec.name;
+  Entry entry{.generation = ++generations_};
+  const int64_t latest = spec.versions.back().number;
+  entry.versions[latest].status = {.name = name, .kind = spec.kind, .version = latest};
+  entry.spec = std::move(spec);
+  if (!entries_.try_emplace(name, std::move(entry)).second)
     return error(Code::kAlreadyExists, "[serve] two models are named '{}': give one another name with NAME=PATH",
-                 printable(spec.name));
+                 printable(name));
   return {};
 }
 
-Result<void> ModelRepository::load(const std::string& name, std::function<void(Result<void>)> done) {
-  const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(name);
-  if (found == entries_.end()) return not_found("[serve] there is no model '{}'", printable(name));
-  Entry& entry = found->second;
-  entry.status.never_loaded = false;
-  entry.load_began = std::chrono::steady_clock::now();
-  if (!entry.servable) entry.status.state = ModelState::kLoading;
-  entry.status.reason.clear();
-  const auto waiting =
-      std::ranges::find_if(jobs_, [&](const Job& j) { return j.name == name && j.generation == entry.generation; });
-  Job& job = waiting != jobs_.end() ? *waiting : jobs_.emplace_back(Job{.name = name, .generation = entry.generation});
-  if (done) job.done.push_back(std::move(done));
-  changed_.notify_all();
-  return {};
+void ModelRepository::on_change(std::function<void()> changed) {
+  const std::lock_guard lock(telling_);
+  on_change_ = std::move(changed);
+}
+
+void ModelRepository::tell_change() {
+  const std::lock_guard lock(telling_);
+  if (on_change_) on_change_();
 }
 
 Result<void> ModelRepository::may_change() const {
@@ -83,38 +90,88 @@ Result<void> ModelRepository::may_change() const {
                "[serve] explicit model load / unload is not allowed: start with --model-control-mode explicit");
 }
 
-Status ModelRepository::unloaded_meanwhile(const std::string& name) {
-  return {Code::kAborted, fmt::format("[serve] model '{}' was unloaded while it was to be loaded", printable(name))};
-}
-
-Result<void> ModelRepository::unload(const std::string& name) {
-  std::shared_ptr<Servable> last;  // freed without the lock
+Result<void> ModelRepository::load(const std::string& name, std::function<void(Result<void>)> done,
+                                   std::string config) {
+  if (!knows(name) && !folder_.empty())
+    for (ModelSpec& spec : INGOT_TRY(scan_models(folder_)))
+      if (spec.name == name) (void)add(std::move(spec));  // another thread may have been faster
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(name);
   if (found == entries_.end()) return not_found("[serve] there is no model '{}'", printable(name));
   Entry& entry = found->second;
-  ++entry.generation;
-  last = std::move(entry.servable);
-  entry.servable = nullptr;
-  entry.status.state = ModelState::kUnavailable;
-  entry.status.reason = "unloaded";
-  entry.status.never_loaded = false;
+  // Only the last one's configuration is the one that stays: nobody joins a load before it.
+  const auto last = std::find_if(jobs_.rbegin(), jobs_.rend(), [&](const Job& j) { return j.name == name; });
+  const bool joins =
+      last != jobs_.rend() && last->generation == entry.generation && last->config.empty() && config.empty();
+  if (!joins && std::ranges::count(jobs_, name, &Job::name) >= kLoadsWaitingMax)
+    return error(Code::kResourceExhausted, "[serve] {} loads of model '{}' wait already: try again later",
+                 kLoadsWaitingMax, printable(name));
+  for (auto& [number, version] : entry.versions) {
+    version.status.never_loaded = false;
+    version.load_began = std::chrono::steady_clock::now();
+    if (!version.servable) version.status.state = ModelState::kLoading;
+    version.status.reason.clear();
+  }
+  Job& job = joins ? *last
+                   : jobs_.emplace_back(
+                         Job{.name = name, .generation = entry.generation, .config = std::move(config), .done = {}});
+  if (done) job.done.push_back(std::move(done));
+  changed_.notify_all();
   return {};
+}
+
+// Loads that wait or run are void from now on. With the lock held; what was taken is to be freed without it.
+void ModelRepository::take_out(Entry& entry, Servables& taken) {
+  entry.generation = ++generations_;
+  for (auto& [number, version] : entry.versions) {
+    taken.push_back(std::exchange(version.servable, nullptr));
+    version.status.state = ModelState::kUnavailable;
+    version.status.reason = "unloaded";
+    version.status.never_loaded = false;
+  }
+}
+
+Result<void> ModelRepository::unload(const std::string& name) {
+  Servables last;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) return not_found("[serve] there is no model '{}'", printable(name));
+    take_out(found->second, last);
+  }
+  tell_change();
+  return {};
+}
+
+void ModelRepository::forget(const std::string& name) {
+  Servables last;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) return;
+    take_out(found->second, last);
+    entries_.erase(found);
+  }
+  tell_change();
 }
 
 Result<std::shared_ptr<Servable>> ModelRepository::find(std::string_view name, int64_t version) const {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(name);
   if (found == entries_.end()) return not_found("[serve] there is no model '{}'", printable(name));
-  const Entry& entry = found->second;
-  if (version != 0 && version != entry.status.version)
-    return not_found("[serve] model '{}' has no version {}", printable(name), version);
-  if (entry.servable) return entry.servable;
-  if (entry.status.state == ModelState::kLoading)
+  const auto& versions = found->second.versions;
+  const Version* last = nullptr;
+  for (const auto& [number, v] : versions) {
+    if (version != 0 && version != number) continue;
+    if (!last || v.servable || !last->servable) last = &v;
+  }
+  if (!last) return not_found("[serve] model '{}' has no version {}", printable(name), version);
+  if (last->servable) return last->servable;
+  if (last->status.state == ModelState::kLoading)
     return error(Code::kUnavailable, "[serve] model '{}' is still loading ({:.0f} s so far): try again soon", name,
-                 seconds_since(entry.load_began));
+                 seconds_since(last->load_began));
   return error(Code::kUnavailable, "[serve] model '{}' is not loaded{}{}", name,
-               entry.status.reason.empty() ? "" : ": ", entry.status.reason);
+               last->status.reason.empty() ? "" : ": ", last->status.reason);
 }
 
 bool ModelRepository::knows(std::string_view name) const {
@@ -122,19 +179,24 @@ bool ModelRepository::knows(std::string_view name) const {
   return entries_.contains(name);
 }
 
-std::optional<ModelSpec> ModelRepository::spec(std::string_view name) const {
+std::vector<int64_t> ModelRepository::ready_versions(std::string_view name) const {
   const std::lock_guard lock(mutex_);
+  std::vector<int64_t> list;
   const auto found = entries_.find(name);
-  return found == entries_.end() ? std::nullopt : std::optional(found->second.spec);
+  if (found == entries_.end()) return list;
+  for (const auto& [number, version] : found->second.versions)
+    if (version.servable) list.push_back(number);
+  return list;
 }
 
 std::vector<ModelStatus> ModelRepository::index() const {
   const std::lock_guard lock(mutex_);
   std::vector<ModelStatus> list;
-  for (const auto& [name, entry] : entries_) {
-    list.push_back(entry.status);
-    if (entry.status.state == ModelState::kLoading) list.back().load_seconds = seconds_since(entry.load_began);
-  }
+  for (const auto& [name, entry] : entries_)
+    for (const auto& [number, v] : entry.versions) {
+      list.push_back(v.status);
+      if (v.status.state == ModelState::kLoading) list.back().load_seconds = seconds_since(v.load_began);
+    }
   return list;
 }
 
@@ -142,7 +204,8 @@ std::vector<std::shared_ptr<Servable>> ModelRepository::ready_models() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<Servable>> list;
   for (const auto& [name, entry] : entries_)
-    if (entry.servable) list.push_back(entry.servable);
+    for (const auto& [number, version] : entry.versions)
+      if (version.servable) list.push_back(version.servable);
   return list;
 }
 
@@ -150,11 +213,12 @@ bool ModelRepository::ready() const {
   const std::lock_guard lock(mutex_);
   if (settled_) return true;
   bool any_ready = false, any_failed = false;
-  for (const auto& [name, entry] : entries_) {
-    if (entry.status.state == ModelState::kLoading) return false;
-    any_ready |= entry.servable != nullptr;
-    any_failed |= !entry.status.never_loaded && !entry.servable && entry.status.reason != "unloaded";
-  }
+  for (const auto& [name, entry] : entries_)
+    for (const auto& [number, v] : entry.versions) {
+      if (v.status.state == ModelState::kLoading) return false;
+      any_ready |= v.servable != nullptr;
+      any_failed |= !v.status.never_loaded && !v.servable && v.status.reason != "unloaded";
+    }
   settled_ = any_ready || !any_failed;
   return settled_;
 }
@@ -168,64 +232,140 @@ void ModelRepository::run() {
     jobs_.pop_front();
     lock.unlock();
     const Result<void> done = guarded("serve", [&] { return load_now(job); });
-    lock.lock();
-    Entry& entry = entries_.find(job.name)->second;
-    if (!done && job.generation == entry.generation) {
-      entry.status.reason = done.error().message();
-      if (!entry.servable) entry.status.state = ModelState::kUnavailable;
-      log::warn("{}", done.error().message());
-    }
-    lock.unlock();
+    if (!done) fail(job, done.error());
+    tell_change();
     for (const auto& tell : job.done) tell(done);
     lock.lock();
   }
 }
 
-Result<void> ModelRepository::load_now(const Job& job) {
-  const std::string& name = job.name;
+// With the lock held. Null: the model was unloaded or forgotten since the load was asked for.
+ModelRepository::Entry* ModelRepository::entry_of(const Job& job) {
+  const auto found = entries_.find(job.name);
+  return found == entries_.end() || found->second.generation != job.generation ? nullptr : &found->second;
+}
+
+// What could not be loaded says why; what answered before still does.
+void ModelRepository::fail(const Job& job, const Status& failure) {
+  const std::lock_guard lock(mutex_);
+  Entry* entry = entry_of(job);
+  if (!entry) return;
+  log::warn("{}", failure.message());
+  for (auto& [number, v] : entry->versions) {
+    v.status.reason = failure.message();
+    if (!v.servable) v.status.state = ModelState::kUnavailable;
+  }
+}
+
+// The model as its folder has it now, with its configuration, and only the versions that are to be served.
+Result<ModelSpec> ModelRepository::refreshed(const Job& job) {
   ModelSpec spec;
   {
     const std::lock_guard lock(mutex_);
-    spec = entries_.find(name)->second.spec;
+    const Entry* entry = entry_of(job);
+    if (!entry) return std::unexpected(unloaded_meanwhile(job.name));
+    spec = entry->spec;
   }
-  if (!spec.folder.empty()) spec = INGOT_TRY(model_at(spec.folder, name));  // a version may have come
-  {
-    const std::lock_guard lock(mutex_);
-    Entry& entry = entries_.find(name)->second;
-    if (job.generation != entry.generation) return std::unexpected(unloaded_meanwhile(name));
-    entry.spec = spec;
-    entry.status.kind = spec.kind;
-    if (!entry.servable) entry.status.version = spec.versions.back().number;
-    entry.load_began = std::chrono::steady_clock::now();
-    entry.status.progress = 0;
+  if (!spec.folder.empty()) spec = INGOT_TRY(model_at(spec.folder, job.name));
+  if (job.config.empty())
+    spec.settings = INGOT_TRY(load_settings(spec.folder));
+  else
+    spec.settings = std::make_shared<const ModelSettings>(INGOT_TRY(parse_settings_json(job.config)));
+  if (!spec.settings) {
+    spec.versions.erase(spec.versions.begin(), spec.versions.end() - 1);
+    return spec;
   }
-  const std::string& path = spec.versions.back().path;
-  INGOT_TRY(check_memory(fmt::format("model '{}'", printable(name)), bytes_at(path),
-                         "unload others first, or choose a smaller model"));
-  const auto on_progress = [&](size_t bytes, size_t total) {
-    if (total > 0) note_progress(name, static_cast<double>(bytes) / static_cast<double>(total));
-  };
-  auto fresh = std::make_shared<Servable>(INGOT_TRY(loader_(spec, spec.versions.back(), on_progress)));
-  fresh->loaded_at = std::time(nullptr);
-  std::shared_ptr<Servable> old;  // freed without the lock, by whoever uses it last
+  const ModelSettings& settings = *spec.settings;
+  if (!settings.name.empty() && settings.name != job.name)
+    return invalid("[config] 'name' is '{}', but the model is called '{}'", printable(settings.name),
+                   printable(job.name));
+  for (const std::string& what : settings.warnings)
+    log::warn("[config] model '{}': {} does nothing here", printable(job.name), what);
+  std::vector<int64_t> there;
+  for (const ModelVersion& v : spec.versions) there.push_back(v.number);
+  const std::vector<int64_t> chosen = INGOT_TRY(choose_versions(settings.versions, there));
+  std::erase_if(spec.versions, [&](const ModelVersion& v) { return !std::ranges::binary_search(chosen, v.number); });
+  if (!settings.default_model_filename.empty())
+    for (ModelVersion& v : spec.versions)
+      v.path = (std::filesystem::path(v.path).parent_path() / settings.default_model_filename).string();
+  return spec;
+}
+
+// Versions that are to be loaded are known as loading; those that never were, and are not wanted, are not known.
+Result<void> ModelRepository::begin_versions(const Job& job, const ModelSpec& spec) {
   const std::lock_guard lock(mutex_);
-  Entry& entry = entries_.find(name)->second;
-  if (job.generation != entry.generation) {
-    old = std::move(fresh);
-    return std::unexpected(unloaded_meanwhile(name));
+  Entry* entry = entry_of(job);
+  if (!entry) return std::unexpected(unloaded_meanwhile(job.name));
+  entry->spec = spec;
+  std::erase_if(entry->versions, [&](const auto& one) { return !one.second.servable && !holds(spec, one.first); });
+  for (const ModelVersion& wanted : spec.versions) {
+    Version& v = entry->versions[wanted.number];
+    v.status.name = spec.name;
+    v.status.kind = spec.kind;
+    v.status.version = wanted.number;
+    v.status.progress = 0;
+    v.status.never_loaded = false;
+    v.load_began = std::chrono::steady_clock::now();
+    if (!v.servable) v.status.state = ModelState::kLoading;
   }
-  entry.status.version = fresh->version;
-  old = std::exchange(entry.servable, std::move(fresh));
-  entry.status.state = ModelState::kReady;
-  entry.status.progress = 1;
-  entry.status.reason.clear();
-  entry.status.load_seconds = seconds_since(entry.load_began);
   return {};
 }
 
-void ModelRepository::note_progress(const std::string& name, double progress) {
+Result<void> ModelRepository::load_version(const Job& job, const ModelSpec& spec, const ModelVersion& wanted) {
+  const auto began = std::chrono::steady_clock::now();
+  {
+    const std::lock_guard lock(mutex_);
+    Entry* entry = entry_of(job);
+    if (!entry) return std::unexpected(unloaded_meanwhile(job.name));
+    entry->versions[wanted.number].load_began = began;
+  }
+  INGOT_TRY(check_memory(fmt::format("model '{}'", printable(job.name)), bytes_at(wanted.path),
+                         "unload others first, or choose a smaller model"));
+  const auto on_progress = [&](size_t bytes, size_t total) {
+    if (total > 0) note_progress(job, wanted.number, static_cast<double>(bytes) / static_cast<double>(total));
+  };
+  auto fresh = std::make_shared<Servable>(INGOT_TRY(loader_(spec, wanted, on_progress)));
+  fresh->loaded_at = std::time(nullptr);
+  fresh->settings = spec.settings;
+  std::shared_ptr<Servable> old;  // freed without the lock, by whoever uses it last
   const std::lock_guard lock(mutex_);
-  entries_.find(name)->second.status.progress = std::clamp(progress, 0.0, 0.99);
+  Entry* entry = entry_of(job);
+  if (!entry) {
+    old = std::move(fresh);
+    return std::unexpected(unloaded_meanwhile(job.name));
+  }
+  Version& v = entry->versions[wanted.number];
+  old = std::exchange(v.servable, std::move(fresh));
+  v.status.state = ModelState::kReady;
+  v.status.progress = 1;
+  v.status.reason.clear();
+  v.status.load_seconds = seconds_since(began);
+  return {};
+}
+
+void ModelRepository::note_progress(const Job& job, int64_t version, double progress) {
+  const std::lock_guard lock(mutex_);
+  if (Entry* entry = entry_of(job)) entry->versions[version].status.progress = std::clamp(progress, 0.0, 0.99);
+}
+
+Result<void> ModelRepository::load_now(const Job& job) {
+  const ModelSpec spec = INGOT_TRY(refreshed(job));
+  INGOT_TRY(begin_versions(job, spec));
+  for (const ModelVersion& version : spec.versions)
+    if (auto done = load_version(job, spec, version); !done) {
+      if (spec.versions.size() == 1) return done;
+      return std::unexpected(done.error().with_context(fmt::format("version {}", version.number)));
+    }
+  Servables old;  // freed without the lock
+  const std::lock_guard lock(mutex_);
+  Entry* entry = entry_of(job);
+  if (!entry) return std::unexpected(unloaded_meanwhile(job.name));
+  std::erase_if(entry->versions, [&](auto& one) {
+    if (holds(spec, one.first)) return false;
+    old.push_back(std::move(one.second.servable));
+    return true;
+  });
+  return {};
 }
 
 }  // namespace ingot::serving

@@ -1,8 +1,9 @@
 // The models of a server: which there are, which are loaded, and the way from a name to one that answers.
 //
 // Models load on one thread, in order; requests find what is ready meanwhile. Who found a model keeps it alive until
-// its answers end, so unloading and reloading drop no request. A reload looks again which versions there are and
-// replaces the model once the new one is ready. At most one load of a model waits: who asks meanwhile joins it.
+// its answers end, so unloading and reloading drop no request. A load looks at the model's folder again: new versions
+// and a changed config.pbtxt count from then on; an old version is replaced once the new one is ready. Who asks for a
+// load while one of the same model waits joins it, unless either brings a configuration of its own.
 // Ownership: owns the models. Thread-safety: every member from any thread.
 #pragma once
 
@@ -15,7 +16,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -35,6 +35,7 @@ struct Servable {
   std::shared_ptr<llm::Engine> language;
   tools::Dialect dialect;  // of a language model
   std::shared_ptr<TensorModel> tensor;
+  std::shared_ptr<const ModelSettings> settings;  // null: it has no configuration
 };
 
 enum class ModelState : uint8_t { kUnavailable, kLoading, kReady };
@@ -62,26 +63,34 @@ class ModelRepository {
   ModelRepository(const ModelRepository&) = delete;
   ModelRepository& operator=(const ModelRepository&) = delete;
 
+  // Models that are asked for and not known are looked for in this folder. Before the first load.
+  void set_folder(std::string folder) { folder_ = std::move(folder); }
   // Makes a model known. Errors: kAlreadyExists.
   Result<void> add(ModelSpec spec);
-  // Has it loaded (the latest version) by the loading thread; done may be empty, and is called on that thread, with
-  // kAborted if the model was unloaded meanwhile. Errors: kNotFound. For a model that is loaded: a reload.
-  Result<void> load(const std::string& name, std::function<void(Result<void>)> done = {});
+  // Has its chosen versions loaded by the loading thread; done may be empty, and is called on that thread, with
+  // kAborted if the model was unloaded meanwhile. config: JSON in place of the model's config.pbtxt, for this load;
+  // empty: none. For a model that is loaded: a reload. Errors: kNotFound, kResourceExhausted (too many wait).
+  Result<void> load(const std::string& name, std::function<void(Result<void>)> done = {}, std::string config = {});
   // No new request finds it; it is freed when its last answer ended. A load that waits or runs comes to nothing.
   // Errors: kNotFound.
   Result<void> unload(const std::string& name);
+  // The same, and it is not known any more.
+  void forget(const std::string& name);
+  // Called after a model's state changed, on the thread that changed it; it may ask for the index. Once this returns,
+  // the function that was set before is not called any more.
+  void on_change(std::function<void()> changed);
 
   // Whether clients may load and unload; not unless the owner of the server says so.
   void allow_changes(bool allowed) { changes_allowed_ = allowed; }
   // For every protocol's way to load and unload. Errors: kUnavailable, in Triton's words.
   Result<void> may_change() const;
 
-  // version 0: the latest that is ready.
+  // version 0: the highest that is ready.
   // Errors: kNotFound (unknown), kUnavailable (loading, failed or unloaded, with the reason).
   Result<std::shared_ptr<Servable>> find(std::string_view name, int64_t version = 0) const;
   bool knows(std::string_view name) const;
-  std::optional<ModelSpec> spec(std::string_view name) const;
-  // All versions that were ever asked for, and the names of the rest; by name.
+  std::vector<int64_t> ready_versions(std::string_view name) const;
+  // All versions that were ever asked for, and the names of the rest; by name and version.
   std::vector<ModelStatus> index() const;
   std::vector<std::shared_ptr<Servable>> ready_models() const;
   // Once nothing loads any more and a model is ready (or none failed), for good: what clients load later, or fail to,
@@ -89,31 +98,46 @@ class ModelRepository {
   bool ready() const;
 
  private:
-  struct Entry {
-    ModelSpec spec;
+  struct Version {
     ModelStatus status;
     std::chrono::steady_clock::time_point load_began;
-    uint64_t generation = 0;  // counts its unloads: a load of an earlier one is void
     std::shared_ptr<Servable> servable;
+  };
+  struct Entry {
+    ModelSpec spec;
+    std::map<int64_t, Version> versions;  // at least one
+    uint64_t generation = 0;              // another after each unload: a load of an earlier one is void
   };
   struct Job {
     std::string name;
     uint64_t generation;
+    std::string config;
     std::vector<std::function<void(Result<void>)>> done;
   };
+  using Servables = std::vector<std::shared_ptr<Servable>>;
   void run();
+  void tell_change();
+  Entry* entry_of(const Job& job);
+  void take_out(Entry& entry, Servables& taken);
   Result<void> load_now(const Job& job);
-  void note_progress(const std::string& name, double progress);
-  static Status unloaded_meanwhile(const std::string& name);
+  Result<void> load_version(const Job& job, const ModelSpec& spec, const ModelVersion& wanted);
+  Result<ModelSpec> refreshed(const Job& job);
+  Result<void> begin_versions(const Job& job, const ModelSpec& spec);
+  void note_progress(const Job& job, int64_t version, double progress);
+  void fail(const Job& job, const Status& failure);
 
   const Loader loader_;
+  std::string folder_;
+  std::atomic<bool> changes_allowed_{false};
+  std::mutex telling_;  // held while on_change_ runs; taken without mutex_
+  std::function<void()> on_change_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::string, Entry, std::less<>> entries_;
   std::deque<Job> jobs_;
+  uint64_t generations_ = 0;  // given so far, to any entry
   bool stop_ = false;
   mutable bool settled_ = false;  // was ready once
-  std::atomic<bool> changes_allowed_{false};
   std::thread thread_;
 };
 

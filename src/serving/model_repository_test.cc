@@ -1,16 +1,22 @@
-// Loading and unloading by hand: callers join, unloading wins, versions are looked for again.
+// Loading and unloading: callers join, unloading wins, versions, configurations and reloads; with loaders that only
+// remember what they were asked for.
 #include "serving/model_repository.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <future>
-#include <latch>
+#include <mutex>
+
+#include "serving/config/model_settings.h"
 
 namespace ingot::serving {
 namespace {
+
+namespace fs = std::filesystem;
 
 ModelSpec lone(const std::string& name) { return {.name = name, .versions = {{1, "/no/file"}}}; }
 
@@ -29,9 +35,10 @@ struct Gate {
   }
 };
 
-std::future<Result<void>> load(ModelRepository& models, const std::string& name) {
+std::future<Result<void>> load(ModelRepository& models, const std::string& name, std::string config = {}) {
   auto told = std::make_shared<std::promise<Result<void>>>();
-  EXPECT_TRUE(models.load(name, [told](Result<void> done) { told->set_value(std::move(done)); }));
+  const auto tell = [told](Result<void> done) { told->set_value(std::move(done)); };
+  EXPECT_TRUE(models.load(name, tell, std::move(config)));
   return told->get_future();
 }
 
@@ -65,25 +72,50 @@ TEST(ModelRepository, unloading_during_a_load_wins) {
   EXPECT_TRUE(models.find("m"));
 }
 
-TEST(ModelRepository, a_reload_finds_the_version_that_came) {
-  namespace fs = std::filesystem;
-  const fs::path root = fs::path(testing::TempDir()) / fmt::format("repository_{}", ::getpid());
-  const auto add_version = [&](const char* number) {
-    fs::create_directories(root / "m" / number);
-    std::ofstream(root / "m" / number / "model.onnx") << "x";
-  };
-  add_version("1");
-  ModelRepository models([](const ModelSpec& spec, const ModelVersion& version, const OnProgress&) -> Result<Servable> {
-    return Servable{.name = spec.name, .version = version.number};
-  });
-  ASSERT_TRUE(models.add(model_at((root / "m").string(), "").value()));
-  EXPECT_TRUE(load(models, "m").get());
-  EXPECT_EQ(models.find("m").value()->version, 1);
-  add_version("4");
-  EXPECT_TRUE(load(models, "m").get());
-  EXPECT_EQ(models.find("m").value()->version, 4);
-  EXPECT_EQ(models.index().front().version, 4);
-  fs::remove_all(root);
+TEST(ModelRepository, a_load_with_a_configuration_of_its_own_is_its_own) {
+  Gate gate;
+  ModelRepository models(gate.loader());
+  ASSERT_TRUE(models.add(lone("m")));
+  std::vector<std::future<Result<void>>> all;
+  all.push_back(load(models, "m"));
+  gate.begun.get_future().wait();
+  all.push_back(load(models, "m"));
+  for (int i = 0; i < 3; ++i) all.push_back(load(models, "m", R"({"max_batch_size": 0})"));
+  for (int i = 0; i < 5; ++i) all.push_back(load(models, "m"));  // behind those: theirs must not stay
+  gate.open.set_value();
+  for (auto& done : all) EXPECT_TRUE(done.get());
+  EXPECT_EQ(gate.loads, 6);
+  EXPECT_FALSE(models.find("m").value()->settings);
+}
+
+TEST(ModelRepository, few_loads_of_a_model_wait) {
+  Gate gate;
+  ModelRepository models(gate.loader());
+  ASSERT_TRUE(models.add(lone("m")));
+  std::vector<std::future<Result<void>>> all;
+  all.push_back(load(models, "m"));
+  gate.begun.get_future().wait();
+  const std::string config = R"({"max_batch_size": 0})";
+  for (int i = 0; i < 32; ++i) all.push_back(load(models, "m", config));
+  EXPECT_EQ(models.load("m", {}, config).error().code(), Code::kResourceExhausted);
+  EXPECT_EQ(models.load("m").error().code(), Code::kResourceExhausted);
+  gate.open.set_value();
+  for (auto& done : all) EXPECT_TRUE(done.get());
+}
+
+TEST(ModelRepository, forgetting_during_a_load_wins_also_over_a_namesake) {
+  Gate gate;
+  ModelRepository models(gate.loader());
+  ASSERT_TRUE(models.add(lone("m")));
+  auto first = load(models, "m");
+  gate.begun.get_future().wait();
+  models.forget("m");
+  EXPECT_FALSE(models.knows("m"));
+  ASSERT_TRUE(models.add(lone("m")));
+  gate.open.set_value();
+  EXPECT_EQ(first.get().error().code(), Code::kAborted);
+  EXPECT_FALSE(models.find("m"));
+  EXPECT_TRUE(models.index().front().never_loaded);
 }
 
 TEST(ModelRepository, is_ready_when_what_loads_has_loaded) {
@@ -118,7 +150,6 @@ TEST(ModelRepository, tells_how_far_a_load_is) {
 }
 
 TEST(ModelRepository, a_model_that_memory_does_not_hold_is_refused_with_both_numbers) {
-  namespace fs = std::filesystem;
   const fs::path file = fs::path(testing::TempDir()) / fmt::format("huge_{}.onnx", ::getpid());
   std::ofstream(file) << "x";
   fs::resize_file(file, uintmax_t{1} << 40);  // holes
@@ -137,6 +168,134 @@ TEST(ModelRepository, clients_change_nothing_unless_that_is_allowed) {
   EXPECT_EQ(models.may_change().error().code(), Code::kUnavailable);
   models.allow_changes(true);
   EXPECT_TRUE(models.may_change());
+}
+
+class RepositoryFolder : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    fs::remove_all(folder_);
+    for (const char* version : {"1", "2", "10", "03", "x"}) write(std::string("m/") + version + "/model.onnx", "");
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  void write(const std::string& name, const std::string& text) const {
+    const fs::path path = fs::path(folder_) / name;
+    fs::create_directories(path.parent_path());
+    std::ofstream(path) << text;
+  }
+  // Loads "m" and waits.
+  static Result<void> load(ModelRepository& models, const std::string& config = {}) {
+    std::promise<Result<void>> done;
+    INGOT_TRY(models.load("m", [&](Result<void> r) { done.set_value(std::move(r)); }, config));
+    return done.get_future().get();
+  }
+  ModelSpec spec() const { return model_at(folder_ + "/m", "").value(); }
+
+  const std::string folder_ = fs::temp_directory_path() / fmt::format("ingot_repository_test_{}", ::getpid());
+};
+
+Result<Servable> accept(const ModelSpec& spec, const ModelVersion& version, const OnProgress&) {
+  if (spec.settings && spec.settings->instances == 13) return invalid("[test] unlucky");
+  return Servable{.name = spec.name, .version = version.number};
+}
+
+using Versions = std::vector<int64_t>;
+
+TEST_F(RepositoryFolder, serves_the_latest_version_unless_the_policy_says_otherwise) {
+  ModelRepository models(accept);
+  ASSERT_TRUE(models.add(spec()));
+  EXPECT_EQ(models.find("m").error().code(), Code::kUnavailable);
+  ASSERT_TRUE(load(models));
+  EXPECT_EQ(models.ready_versions("m"), Versions{10});
+  write("m/config.pbtxt", "version_policy { latest { num_versions: 2 } }");
+  ASSERT_TRUE(load(models));
+  EXPECT_EQ(models.ready_versions("m"), (Versions{2, 10}));
+  EXPECT_EQ(models.find("m").value()->version, 10);
+  EXPECT_EQ(models.find("m", 2).value()->version, 2);
+  EXPECT_EQ(models.find("m", 1).error().code(), Code::kNotFound);
+  write("m/config.pbtxt", "version_policy { specific { versions: 1 } }");
+  ASSERT_TRUE(load(models));
+  EXPECT_EQ(models.ready_versions("m"), Versions{1});
+  write("m/config.pbtxt", "version_policy { all {} }");
+  ASSERT_TRUE(load(models));
+  EXPECT_EQ(models.ready_versions("m"), (Versions{1, 2, 10}));
+  EXPECT_EQ(models.index().size(), 3u);
+}
+
+TEST_F(RepositoryFolder, a_load_finds_new_versions_and_an_override_counts_once) {
+  ModelRepository models(accept);
+  ASSERT_TRUE(models.add(spec()));
+  write("m/11/model.onnx", "");
+  ASSERT_TRUE(load(models));
+  EXPECT_EQ(models.ready_versions("m"), Versions{11});
+  ASSERT_TRUE(load(models, R"({"version_policy": {"specific": {"versions": [1, 2]}}})"));
+  EXPECT_EQ(models.ready_versions("m"), (Versions{1, 2}));
+  ASSERT_TRUE(load(models));
+  EXPECT_EQ(models.ready_versions("m"), Versions{11});
+}
+
+TEST_F(RepositoryFolder, what_answered_before_still_does_after_a_load_that_failed) {
+  ModelRepository models(accept);
+  ASSERT_TRUE(models.add(spec()));
+  ASSERT_TRUE(load(models));
+  for (const char* config : {"max_batch_size: -1", "nonsense", "name: \"other\"", "instance_group { count: 13 }",
+                             "version_policy { specific { versions: 99 } }"}) {
+    write("m/config.pbtxt", config);
+    EXPECT_FALSE(load(models)) << config;
+    EXPECT_TRUE(models.find("m")) << config;
+    EXPECT_FALSE(models.index().front().reason.empty()) << config;
+  }
+  EXPECT_TRUE(models.ready());
+  ASSERT_TRUE(models.unload("m"));
+  EXPECT_FALSE(load(models));
+  EXPECT_TRUE(models.ready());  // the server is, once it was
+  EXPECT_EQ(models.find("m").error().code(), Code::kUnavailable);
+}
+
+TEST_F(RepositoryFolder, models_are_found_in_the_folder_when_they_are_asked_for_and_forgotten) {
+  ModelRepository models(accept);
+  models.set_folder(folder_);
+  EXPECT_FALSE(models.knows("m"));
+  ASSERT_TRUE(load(models));
+  EXPECT_TRUE(models.find("m"));
+  models.forget("m");
+  EXPECT_FALSE(models.knows("m"));
+  EXPECT_EQ(models.load("nothing").error().code(), Code::kNotFound);
+}
+
+TEST_F(RepositoryFolder, unloading_during_a_load_wins_over_every_version) {
+  std::promise<void> second, open;
+  ModelRepository models([&](const ModelSpec& spec, const ModelVersion& version, const OnProgress&) {
+    if (version.number == 2) {
+      second.set_value();
+      open.get_future().wait();
+    }
+    return Result<Servable>(Servable{.name = spec.name, .version = version.number});
+  });
+  write("m/config.pbtxt", "version_policy { all {} }");
+  ASSERT_TRUE(models.add(spec()));
+  auto done = std::async(std::launch::async, [&] { return load(models); });
+  second.get_future().wait();
+  EXPECT_EQ(models.ready_versions("m"), Versions{1});
+  EXPECT_FALSE(models.ready());
+  ASSERT_TRUE(models.unload("m"));
+  open.set_value();
+  EXPECT_EQ(done.get().error().code(), Code::kAborted);
+  EXPECT_TRUE(models.ready_versions("m").empty());
+}
+
+TEST_F(RepositoryFolder, changes_are_told) {
+  ModelRepository models(accept);
+  std::atomic<int> told = 0;
+  models.on_change([&] { ++told; });
+  ASSERT_TRUE(models.add(spec()));
+  ASSERT_TRUE(load(models));
+  EXPECT_EQ(told, 1);
+  ASSERT_TRUE(models.unload("m"));
+  EXPECT_EQ(told, 2);
+  models.on_change({});
+  ASSERT_TRUE(models.unload("m"));
+  EXPECT_EQ(told, 2);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,8 @@
 #include "base/status.h"
 
 namespace ingot::serving {
+
+struct ModelSettings;  // config/model_settings.h
 
 enum class ModelKind : uint8_t {
   kLanguage,  // GGUF, a Hugging Face folder: answered by an engine
@@ -29,7 +32,9 @@ struct ModelSpec {
   std::string name;
   ModelKind kind = ModelKind::kLanguage;
   std::vector<ModelVersion> versions;  // ascending, at least one
-  std::string folder;                  // of config.pbtxt and labels; empty for a lone file
+  std::string folder;                  // of config.pbtxt; empty for a lone file
+  // What its configuration asks for, from the moment it is loaded; null: everything is derived.
+  std::shared_ptr<const ModelSettings> settings;
 };
 
 // A lone file or folder as a model of one version; name "" takes it from the path ("gemma" of "/models/gemma.gguf").

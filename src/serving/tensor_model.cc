@@ -65,7 +65,8 @@ Result<std::shared_ptr<TensorModel>> TensorModel::create(std::unique_ptr<Session
         if (!p.ranked || p.shape.empty() || p.shape.front() != -1)
           return invalid("[serve] tensor '{}' has shape {}: a model that batches needs a first dimension of any size",
                          printable(p.name), shape_text(p.shape));
-  model->thread_ = std::thread([m = model.get()] { m->run(); });
+  for (int i = 0; i < std::max(1, model->options_.instances); ++i)
+    model->threads_.emplace_back([m = model.get()] { m->run(); });
   return model;
 }
 
@@ -75,7 +76,7 @@ TensorModel::~TensorModel() {
     stop_ = true;
   }
   changed_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  for (std::thread& t : threads_) t.join();
   for (Waiting& w : queue_) finish(w, error(Code::kUnavailable, "[serve] the model is being unloaded"));
 }
 
@@ -131,18 +132,67 @@ Result<void> TensorModel::submit(TensorRequest request) {
     if (w.rows < 1 || (options_.refuse_larger && w.rows > options_.batch_max))
       return invalid("[serve] inference request batch-size must be from 1 to {}, it is {}", options_.batch_max, w.rows);
   }
+  return enqueue(std::move(w));
+}
+
+Result<void> TensorModel::enqueue(Waiting w) {
+  const QueuePolicies& policies = options_.queue;
+  w.level = w.request.priority == 0 ? policies.level_default : w.request.priority;
+  if (policies.levels > 0 && w.level > policies.levels)
+    return invalid("[serve] priority {} is out of range: the model has {} levels", w.level, policies.levels);
+  if (policies.levels == 0) w.level = 0;
+  const QueuePolicy& policy = policies.of(w.level);
+  auto timeout = policy.timeout;
+  const auto own = w.request.timeout;
+  if (own.count() > 0 && policy.allow_shorter && (timeout.count() == 0 || own < timeout)) timeout = own;
+  if (timeout.count() > 0) w.expiry = w.arrived + timeout;
   const std::lock_guard lock(mutex_);
   if (stop_) return error(Code::kUnavailable, "[serve] the model is being unloaded");
-  if (queue_.size() >= options_.queue_max || (!queue_.empty() && queue_bytes_ + w.bytes > options_.queue_bytes_max)) {
+  const auto of_level = [&] { return std::ranges::count(queue_, w.level, &Waiting::level); };
+  const bool level_full = policy.waiting_max > 0 && static_cast<uint64_t>(of_level()) >= policy.waiting_max;
+  const bool bytes_full = !queue_.empty() && queue_bytes_ + w.bytes > options_.queue_bytes_max;
+  if (queue_.size() >= options_.queue_max || level_full || bytes_full) {
     ++stats_.refused;
     return error(Code::kResourceExhausted,
                  "[serve] {} requests of {} bytes wait for this model already: try again later", queue_.size(),
                  queue_bytes_);
   }
   queue_bytes_ += w.bytes;
-  queue_.push_back(std::move(w));
+  const auto behind = [](const Waiting& one, const Waiting& other) {
+    return std::pair(one.late, one.level) < std::pair(other.late, other.level);
+  };
+  queue_.insert(std::upper_bound(queue_.begin(), queue_.end(), w, behind), std::move(w));
   changed_.notify_one();
   return {};
+}
+
+// Ends what was cancelled or waited too long, and moves those behind the others that a policy only delays. The lock is
+// held, and given back held.
+void TensorModel::drop_waiting(std::unique_lock<std::mutex>& lock) {
+  const auto now = Clock::now();
+  Batch dropped, late;
+  std::erase_if(queue_, [&](Waiting& w) {
+    const bool cancelled = w.request.cancelled && w.request.cancelled->load();
+    const bool expired = w.expiry && now >= *w.expiry;
+    const bool over = w.request.deadline && now >= *w.request.deadline;
+    if (!cancelled && !expired && !over) return false;
+    w.started = now;
+    w.late = expired && !cancelled && !over && options_.queue.of(w.level).delay_late;
+    if (w.late)
+      w.expiry.reset();
+    else
+      queue_bytes_ -= w.bytes;
+    (w.late ? late : dropped).push_back(std::move(w));
+    return true;
+  });
+  for (Waiting& w : late) queue_.push_back(std::move(w));
+  if (dropped.empty()) return;
+  lock.unlock();
+  for (Waiting& w : dropped)
+    finish(w, w.request.cancelled && w.request.cancelled->load()
+                  ? error(Code::kCancelled, "[serve] the client cancelled the request")
+                  : error(Code::kDeadlineExceeded, "[serve] the request waited longer than its timeout"));
+  lock.lock();
 }
 
 TensorStats TensorModel::stats() const {
@@ -169,6 +219,8 @@ TensorModel::Batch TensorModel::take_batch(std::unique_lock<std::mutex>& lock) {
   for (;;) {
     changed_.wait(lock, [&] { return stop_ || !queue_.empty(); });
     if (stop_) return batch;
+    drop_waiting(lock);
+    if (stop_ || queue_.empty()) continue;
     if (options_.batch_max == 0) break;
     // From the oldest on: those that go with it. Others keep their turn.
     const auto until = queue_.front().arrived + options_.delay_max;
@@ -191,6 +243,7 @@ TensorModel::Batch TensorModel::take_batch(std::unique_lock<std::mutex>& lock) {
     at = queue_.erase(at);
   }
   for (const Waiting& w : batch) queue_bytes_ -= w.bytes;
+  if (!queue_.empty()) changed_.notify_one();  // for another instance
   return batch;
 }
 
@@ -200,16 +253,7 @@ void TensorModel::run() {
     Batch batch = take_batch(lock);
     lock.unlock();
     const auto now = Clock::now();
-    std::erase_if(batch, [&](Waiting& w) {
-      w.started = now;
-      if (w.request.cancelled && w.request.cancelled->load()) {
-        finish(w, error(Code::kCancelled, "[serve] the client cancelled the request"));
-        return true;
-      }
-      if (!w.request.deadline || now < *w.request.deadline) return false;
-      finish(w, error(Code::kDeadlineExceeded, "[serve] the request waited longer than its timeout"));
-      return true;
-    });
+    for (Waiting& w : batch) w.started = now;
     if (!batch.empty()) execute(std::move(batch));
     lock.lock();
   }

@@ -1,9 +1,9 @@
 // A tensor model that answers: named tensors in, named tensors out, batched with others where that is asked for.
 //
-// Requests wait in a bounded queue; one thread takes them, joins those of equal shapes along the first dimension,
-// runs the session and hands each its rows. No graph says whether its rows are independent (a mean over the first
-// dimension would mix strangers' data), so nothing is joined unless BatchOptions says so. A batch that fails is run
-// again one by one, so one bad request fails alone. Feeds the KServe faces. Ownership: owns session and thread.
+// Requests wait in a bounded queue; a thread for each instance takes them, joins those of equal shapes along the first
+// dimension, runs the session and hands each its rows. No graph says whether its rows are independent (a mean over the
+// first dimension would mix strangers' data), so nothing is joined unless BatchOptions says so. A batch that fails is
+// run again one by one, so one bad request fails alone. Feeds the KServe faces. Ownership: owns session and threads.
 // Thread-safety: every member from any thread.
 #pragma once
 
@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "runtime/session.h"
+#include "serving/queue_policy.h"
 #include "tensor/tensor.h"
 
 namespace ingot::serving {
@@ -48,10 +49,12 @@ struct TensorRequest {
   std::vector<NamedTensor> inputs;   // each of the model's once, in any order
   std::vector<std::string> outputs;  // wanted, in this order; empty: all
   std::optional<Clock::time_point> deadline;
+  std::chrono::microseconds timeout{0};  // in the queue, where the model's policy lets it count; 0: the policy's
+  uint64_t priority = 0;                 // 1 is the first served; 0: the model's default
   // Set from any thread when nobody wants the answer any more: what has not begun then ends with kCancelled. May be
   // null.
   std::shared_ptr<const std::atomic<bool>> cancelled;
-  // Called once, on the model's thread: it must neither block nor throw.
+  // Called once, on a thread of the model: it must neither block nor throw.
   std::function<void(Result<TensorAnswer>)> on_done;
 };
 
@@ -64,6 +67,8 @@ struct BatchOptions {
   std::chrono::microseconds delay_max{0};
   size_t queue_max = 1024;                     // requests
   size_t queue_bytes_max = size_t{512} << 20;  // of their inputs; one request is always taken
+  int instances = 1;                           // batches that run at once
+  QueuePolicies queue;
 };
 
 struct Duration {
@@ -107,7 +112,10 @@ class TensorModel {
  private:
   struct Waiting {
     TensorRequest request;
-    std::vector<Tensor> inputs;  // in the graph's order
+    uint64_t level = 0;                       // of priority
+    std::optional<Clock::time_point> expiry;  // of its time in the queue
+    bool late = false;                        // it waited too long, and goes behind the others
+    std::vector<Tensor> inputs;               // in the graph's order
     int64_t rows = 1;
     size_t bytes = 0;
     Clock::time_point arrived, started;
@@ -119,6 +127,8 @@ class TensorModel {
   Result<std::vector<Tensor>> check(TensorRequest& request) const;
   Result<void> check_input(const TensorPort& port, const Tensor& tensor) const;
   void run();
+  Result<void> enqueue(Waiting w);
+  void drop_waiting(std::unique_lock<std::mutex>& lock);
   Batch take_batch(std::unique_lock<std::mutex>& lock);
   bool fits(const Waiting& first, const Waiting& next) const;
   bool is_full(int64_t rows) const;
@@ -135,7 +145,7 @@ class TensorModel {
   size_t queue_bytes_ = 0;
   TensorStats stats_;
   bool stop_ = false;
-  std::thread thread_;
+  std::vector<std::thread> threads_;  // one for each instance
 };
 
 }  // namespace ingot::serving

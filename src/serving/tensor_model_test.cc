@@ -185,5 +185,100 @@ TEST(TensorRows, strings_are_joined_and_taken_apart) {
   EXPECT_EQ(copy_rows(joined, 2, 1).as<std::string>()[1], "y");
 }
 
+// Asks with a priority and a timeout; tells its number when it is answered.
+void ask_for(TensorModel& model, uint64_t priority, std::chrono::microseconds timeout,
+             std::function<void(Result<TensorAnswer>)> on_done) {
+  TensorRequest request;
+  request.inputs.push_back({"x", rows(1, 0)});
+  request.priority = priority;
+  request.timeout = timeout;
+  request.on_done = std::move(on_done);
+  const auto submitted = model.submit(std::move(request));
+  ASSERT_TRUE(submitted) << submitted.error().message();
+}
+
+// A model whose only thread is held by its first answer until release().
+struct HeldModel {
+  explicit HeldModel(BatchOptions options) : model(doubler(std::move(options))) {
+    ask_for(*model, 0, {}, [this](const Result<TensorAnswer>&) {
+      held.set_value();
+      go.get_future().wait();
+    });
+    held.get_future().wait();
+  }
+  void release() { go.set_value(); }
+  std::promise<void> held, go;
+  std::shared_ptr<TensorModel> model;
+};
+
+TEST(TensorModel, serves_higher_priorities_first_and_equal_ones_in_turn) {
+  HeldModel m({.batch_max = 0, .queue = {.levels = 3, .level_default = 2}});
+  std::mutex mutex;
+  std::vector<int> order;
+  std::promise<void> all;
+  const std::vector<uint64_t> priorities = {3, 0, 1, 2, 3, 1};  // 0 is 2 here
+  for (int i = 0; i < 6; ++i)
+    ask_for(*m.model, priorities[static_cast<size_t>(i)], {}, [&, i](const Result<TensorAnswer>&) {
+      const std::lock_guard lock(mutex);
+      order.push_back(i);
+      if (order.size() == 6) all.set_value();
+    });
+  m.release();
+  all.get_future().wait();
+  EXPECT_EQ(order, (std::vector<int>{2, 5, 1, 3, 0, 4}));
+  TensorRequest request;
+  request.inputs.push_back({"x", rows(1, 0)});
+  request.priority = 4;
+  EXPECT_EQ(m.model->submit(std::move(request)).error().code(), Code::kInvalidArgument);
+}
+
+TEST(TensorModel, who_waits_too_long_is_refused_or_served_last) {
+  for (const bool delay : {false, true}) {
+    HeldModel m({.batch_max = 0,
+                 .queue = {.usual = {.timeout = std::chrono::seconds(100), .delay_late = delay, .waiting_max = 2}}});
+    std::vector<std::pair<char, bool>> order;
+    std::promise<void> first, second;
+    const auto done = [&order](char name, std::promise<void>& promise) {
+      return [&order, &promise, name](const Result<TensorAnswer>& answer) {
+        order.emplace_back(name, answer.has_value());
+        promise.set_value();
+      };
+    };
+    ask_for(*m.model, 0, std::chrono::microseconds(1), done('a', first));
+    ask_for(*m.model, 0, {}, done('b', second));
+    TensorRequest third;
+    third.inputs.push_back({"x", rows(1, 0)});
+    EXPECT_EQ(m.model->submit(std::move(third)).error().code(), Code::kResourceExhausted);
+    m.release();
+    first.get_future().wait();
+    second.get_future().wait();
+    using Order = std::vector<std::pair<char, bool>>;
+    EXPECT_EQ(order, delay ? (Order{{'b', true}, {'a', true}}) : (Order{{'a', false}, {'b', true}}));
+  }
+}
+
+TEST(TensorModel, what_was_cancelled_does_not_run) {
+  HeldModel m({.batch_max = 0});
+  const auto cancelled = std::make_shared<std::atomic<bool>>(false);
+  std::promise<Code> ended;
+  TensorRequest request;
+  request.inputs.push_back({"x", rows(1, 0)});
+  request.cancelled = cancelled;
+  request.on_done = [&](const Result<TensorAnswer>& answer) {
+    ended.set_value(answer ? Code::kUnknown : answer.error().code());
+  };
+  ASSERT_TRUE(m.model->submit(std::move(request)));
+  cancelled->store(true);
+  m.release();
+  EXPECT_EQ(ended.get_future().get(), Code::kCancelled);
+  EXPECT_EQ(m.model->stats().executions, 1u);
+}
+
+TEST(TensorModel, instances_answer_while_one_is_busy) {
+  HeldModel m({.batch_max = 0, .instances = 2});
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(ask(*m.model, rows(1, 1)).get());  // the first is still held
+  m.release();
+}
+
 }  // namespace
 }  // namespace ingot::serving

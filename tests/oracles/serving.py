@@ -17,12 +17,14 @@ CHAT_TEMPLATE = """{{ bos_token }}{% for tool in tools or [] %}[tool {{ tool.fun
 {% endfor %}{% for m in messages %}{{ m.role }}: {{ m.content }}
 {% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"""
 
+LOADABLE = ("--model-control-mode", "explicit", "--load-model", "*")  # clients may load and unload; all begin loaded
+
 
 class Server:
     """Starts on free ports, waits until it listens (and, unless told otherwise, is ready), ends on exit."""
 
     def __init__(self, *args, wait=True, ports=True):
-        free = ["--http-port", "0", "--metrics-port", "0"] if ports else []
+        free = ["--http-port", "0", "--grpc-port=-1", "--metrics-port", "0"] if ports else []
         self.process = subprocess.Popen([str(BINARY), "serve", *map(str, args), *free], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.log, self.messages = [], []
@@ -38,6 +40,8 @@ class Server:
         line = next(m for m in self.messages if m.startswith("listening on"))
         self.url = re.search(r"listening on (\S+?)(,|\s)", line)[1]
         self.port = int(self.url.rsplit(":", 1)[1])
+        grpc = re.search(r"gRPC on grpcs?://([^,\s]+)", line)
+        self.grpc = grpc[1] if grpc else None
         metrics = re.search(r"metrics on (\S+)", line)
         self.metrics_url = metrics[1] if metrics else None
         if wait:

@@ -67,7 +67,8 @@ def test_rows_of_strangers_never_meet_unless_batching_is_asked_for(server, repos
 @pytest.mark.parametrize("value", ["mean", "mean=0", "mean=x", "other=4", "=4"])
 def test_a_wrong_batch_option_is_told(repository, value):
     done = subprocess.run([serving.BINARY, "serve", "--model-repository", repository, "--batch", value,
-                           "--http-port", "0", "--no-metrics"], capture_output=True, text=True, timeout=60)
+                           "--http-port", "0", "--grpc-port", "0", "--no-metrics"], capture_output=True, text=True,
+                          timeout=60)
     assert done.returncode == 1 and "--batch" in done.stderr
 
 
@@ -107,6 +108,13 @@ def test_clients_load_and_unload_only_where_that_is_allowed(server, what):
     assert infer(server, "mean", [[1.0] * 4])[0] == 200
 
 
+def test_models_to_load_at_start_are_named_only_where_not_all_are_loaded(repository):
+    done = subprocess.run([serving.BINARY, "serve", "--model-repository", repository, "--load-model", "mean",
+                           "--http-port", "0", "--grpc-port", "0", "--no-metrics"], capture_output=True, text=True,
+                          timeout=60)
+    assert done.returncode == 1 and "--model-control-mode explicit" in done.stderr
+
+
 @pytest.fixture(scope="module")
 def tiny():
     with serving.Server(f"tiny={MODEL}") as s:
@@ -143,7 +151,8 @@ def test_bodies_of_many_clients_together_have_a_limit(small):
 
 
 def test_connections_past_what_the_process_may_open_are_refused_not_left_waiting(repository):
-    command = f"ulimit -n 128; exec {serving.BINARY} serve --model-repository {repository} --http-port 0 --no-metrics"
+    command = (f"ulimit -n 128; exec {serving.BINARY} serve --model-repository {repository} --http-port 0 "
+               "--grpc-port 0 --no-metrics")
     process = subprocess.Popen(["bash", "-c", command], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     try:
         line = process.stderr.readline()
@@ -178,7 +187,7 @@ def test_a_large_answer_is_whole_and_nobody_waits_for_it(server):
 @pytest.mark.parametrize("option, value", [
     ("--kv-tokens", "-5"), ("--max-body-bytes", "-1"), ("--max-body-bytes", "0"), ("--max-sequences", "0"),
     ("--batch-tokens", "-1"), ("--batch-tokens", "8"), ("--max-queue", "-3"), ("--http-port", "70000"),
-    ("--metrics-port", "-1"), ("--http-port", "x"), ("--idle-timeout", "0")])
+    ("--metrics-port", "-1"), ("--grpc-port", "-2"), ("--http-port", "x"), ("--idle-timeout", "0")])
 def test_values_out_of_range_are_told_before_anything_is_loaded(option, value):
     done = subprocess.run([serving.BINARY, "serve", MODEL, option, value], capture_output=True, text=True, timeout=30)
     assert done.returncode != 0 and option in done.stderr and value in done.stderr

@@ -57,8 +57,7 @@ def repository(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(repository):
-    with serving.Server("--model-repository", repository, "--batch", "simple=32", "--model-control-mode",
-                        "explicit") as s:
+    with serving.Server("--model-repository", repository, "--batch", "simple=32", *serving.LOADABLE) as s:
         yield s
         assert s.alive()
         assert s.stop() == 0

@@ -27,8 +27,8 @@ def test_a_model_that_is_missing_or_broken_is_told_and_ends(tmp_path):
     assert done.returncode == 1 and "/no/such.gguf" in done.stderr
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF" + b"\xff" * 100)
-    done = subprocess.run([serving.BINARY, "serve", broken, "--http-port", "0", "--no-metrics"], capture_output=True,
-                          text=True, timeout=60)
+    done = subprocess.run([serving.BINARY, "serve", broken, "--http-port", "0", "--grpc-port", "0", "--no-metrics"],
+                          capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and "error: [gguf]" in done.stderr
     done = subprocess.run([serving.BINARY, "serve"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and "--model-repository" in done.stderr

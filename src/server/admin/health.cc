@@ -13,6 +13,7 @@ std::string Health::json() const {
   json::array list;
   for (const serving::ModelStatus& m : models.index()) {
     json::object entry{{"name", valid_utf8(m.name)},
+                       {"version", m.version},
                        {"kind", serving::model_kind_name(m.kind)},
                        {"state", serving::model_state_name(m.state)},
                        {"load_seconds", std::round(m.load_seconds * 1000) / 1000},

@@ -48,7 +48,8 @@ void add_models(const Health& health, std::vector<prometheus::MetricFamily>& fam
   prometheus::MetricFamily load{"ingot_model_load_seconds", "Time that loading took, so far.", MetricType::Gauge, {}};
   for (const serving::ModelStatus& m : health.models.index()) {
     const std::vector<prometheus::ClientMetric::Label> labels{{"kind", std::string(serving::model_kind_name(m.kind))},
-                                                              {"model_name", m.name}};
+                                                              {"model_name", m.name},
+                                                              {"version", std::to_string(m.version)}};
     prometheus::ClientMetric& r = ready.metric.emplace_back();
     r.label = labels;
     r.gauge.value = m.state == serving::ModelState::kReady ? 1 : 0;
@@ -61,7 +62,10 @@ void add_models(const Health& health, std::vector<prometheus::MetricFamily>& fam
   EngineFamilies engines;
   TensorFamilies tensors;
   for (const auto& model : health.models.ready_models()) {
-    if (model->language) engines.add(model->name, *model->language);
+    const auto versions = health.models.ready_versions(model->name);
+    const bool latest = versions.empty() || versions.back() == model->version;
+    const std::string name = latest ? model->name : fmt::format("{}:{}", model->name, model->version);
+    if (model->language) engines.add(name, *model->language);
     if (model->tensor) tensors.add(model->name, model->version, model->tensor->stats());
   }
   for (auto& f : engines.take()) families.push_back(std::move(f));

@@ -1,8 +1,12 @@
 // What the server and its models say of themselves: metadata, configuration, statistics.
+#include <algorithm>
+#include <array>
 #include <boost/json.hpp>
+#include <charconv>
 
 #include "server/kserve/datatype.h"
 #include "server/kserve/face.h"
+#include "serving/config/model_settings.h"
 
 namespace ingot::kserve {
 namespace {
@@ -32,6 +36,32 @@ json::array ports_config(const std::vector<serving::TensorPort>& ports, bool bat
   return list;
 }
 
+// protobuf writes 64-bit integers as strings; the protocol has them as numbers.
+void numbers_from_strings(json::value& v, std::string_view key) {
+  constexpr std::array<std::string_view, 7> kKeys = {"dims",
+                                                     "shape",
+                                                     "versions",
+                                                     "max_queue_delay_microseconds",
+                                                     "default_timeout_microseconds",
+                                                     "priority_levels",
+                                                     "default_priority_level"};
+  if (v.is_object())
+    for (auto& [name, inner] : v.get_object()) numbers_from_strings(inner, name);
+  if (v.is_array())
+    for (json::value& inner : v.get_array()) numbers_from_strings(inner, key);
+  if (!v.is_string() || std::ranges::find(kKeys, key) == kKeys.end()) return;
+  const std::string_view text = v.get_string();
+  int64_t number = 0;
+  if (std::from_chars(text.data(), text.data() + text.size(), number).ec == std::errc()) v = number;
+}
+
+json::object given_config(const serving::Servable& m) {
+  if (!m.settings) return {};
+  json::value given = json::parse(m.settings->json);
+  numbers_from_strings(given, "");
+  return std::move(given.get_object());
+}
+
 json::object duration(const serving::Duration& d) { return {{"count", d.count}, {"ns", d.ns}}; }
 
 }  // namespace
@@ -41,23 +71,27 @@ json::object server_metadata() {
           {"version", INGOT_VERSION},
           {"extensions",
            {"classification", "model_repository", "schedule_policy", "model_configuration", "binary_tensor_data",
-            "parameters", "statistics"}}};
+            "parameters", "statistics", "logging", "generate"}}};
 }
 
-json::object model_metadata(const serving::Servable& m) {
-  json::object out{{"name", m.name}, {"versions", json::array{std::to_string(m.version)}}};
+json::object model_metadata(const serving::Servable& m, std::span<const int64_t> versions) {
+  json::array numbers;
+  for (const int64_t v : versions) numbers.emplace_back(std::to_string(v));
+  json::object out{{"name", m.name}, {"versions", std::move(numbers)}};
   out["platform"] = m.tensor ? "onnxruntime_onnx" : "ingot";
   out["inputs"] = m.tensor ? ports_metadata(m.tensor->inputs()) : text_port("text_input");
   out["outputs"] = m.tensor ? ports_metadata(m.tensor->outputs()) : text_port("text_output");
   return out;
 }
 
+// What config.pbtxt says, and around it what follows from the model.
 json::object model_config(const serving::Servable& m) {
-  json::object out{{"name", m.name},
-                   {"platform", m.tensor ? "onnxruntime_onnx" : ""},
-                   {"backend", m.tensor ? "onnxruntime" : "ingot"},
-                   {"version_policy", {{"latest", {{"num_versions", 1}}}}},
-                   {"max_batch_size", m.tensor ? m.tensor->options().batch_max : 0}};
+  json::object out = given_config(m);
+  out["name"] = m.name;
+  out["platform"] = m.tensor ? "onnxruntime_onnx" : "";
+  out["backend"] = m.tensor ? "onnxruntime" : "ingot";
+  if (!out.contains("version_policy")) out["version_policy"] = {{"latest", {{"num_versions", 1}}}};
+  out["max_batch_size"] = m.tensor ? m.tensor->options().batch_max : 0;
   const bool batched = m.tensor && m.tensor->options().batch_max > 0;
   if (m.tensor) {
     out["input"] = ports_config(m.tensor->inputs(), batched);
@@ -70,11 +104,16 @@ json::object model_config(const serving::Servable& m) {
     out["output"] = text("text_output");
     out["model_transaction_policy"] = {{"decoupled", true}};
   }
-  if (batched)
-    out["dynamic_batching"] = {{"preferred_batch_size", numbers(m.tensor->options().preferred)},
-                               {"max_queue_delay_microseconds", m.tensor->options().delay_max.count()},
-                               {"preserve_ordering", false}};
-  out["instance_group"] = json::array{{{"name", m.name}, {"kind", "KIND_CPU"}, {"count", 1}}};
+  if (batched) {
+    json::value& batching = out["dynamic_batching"];
+    if (!batching.is_object()) batching = json::object();
+    json::object& b = batching.get_object();
+    b["preferred_batch_size"] = numbers(m.tensor->options().preferred);
+    b["max_queue_delay_microseconds"] = m.tensor->options().delay_max.count();
+    if (!b.contains("preserve_ordering")) b["preserve_ordering"] = false;
+  }
+  if (!out.contains("instance_group"))
+    out["instance_group"] = json::array{{{"name", m.name}, {"kind", "KIND_CPU"}, {"count", 1}}};
   return out;
 }
 
@@ -96,6 +135,15 @@ json::object model_stats(const serving::Servable& m) {
                        {"compute_output", duration(b.output)}});
   one["batch_stats"] = std::move(batches);
   return {{"model_stats", json::array{std::move(one)}}};
+}
+
+json::object all_stats(const serving::ModelRepository& models) {
+  json::array list;
+  for (const auto& model : models.ready_models()) {
+    json::object stats = model_stats(*model);
+    for (json::value& v : stats["model_stats"].get_array()) list.push_back(std::move(v));
+  }
+  return {{"model_stats", std::move(list)}};
 }
 
 }  // namespace ingot::kserve

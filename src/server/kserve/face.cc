@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "formats/printable.h"
+#include "server/kserve/logging.h"
 
 namespace ingot::kserve {
 namespace {
@@ -26,6 +27,18 @@ awaitable<void> describe_model(const Face& face, http::Exchange& x, Describe des
   co_await x.respond(std::move(r));
 }
 
+awaitable<void> handle_metadata(const Face& face, http::Exchange& x) {
+  const auto model = find_model(face, x.request());
+  const bool one = x.request().captures.size() > 1;
+  http::Response r;
+  if (model)
+    r = object_response(model_metadata(
+        **model, one ? std::vector<int64_t>{(*model)->version} : face.models.ready_versions((*model)->name)));
+  else
+    r = error_response(model.error());
+  co_await x.respond(std::move(r));
+}
+
 awaitable<void> handle_health(const Face& face, http::Exchange& x, bool ready) {
   http::Response r;
   r.content_type = "text/plain";
@@ -45,12 +58,26 @@ awaitable<void> handle_server(const Face&, http::Exchange& x) {
 }
 
 awaitable<void> handle_all_stats(const Face& face, http::Exchange& x) {
-  json::array list;
-  for (const auto& model : face.models.ready_models()) {
-    json::object stats = model_stats(*model);
-    for (json::value& v : stats["model_stats"].get_array()) list.push_back(std::move(v));
-  }
-  http::Response r = object_response({{"model_stats", std::move(list)}});
+  http::Response r = object_response(all_stats(face.models));
+  co_await x.respond(std::move(r));
+}
+
+Result<http::Response> change_logging(const std::string& body) {
+  boost::system::error_code ec;
+  const json::value changes = json::parse(body, ec);
+  if (ec || !changes.is_object()) return invalid("[kserve] the request is not a JSON object");
+  INGOT_TRY(set_log_settings(changes.get_object()));
+  return object_response(log_settings());
+}
+
+awaitable<void> handle_logging(const Face&, http::Exchange& x) {
+  http::Response r = object_response(log_settings());
+  co_await x.respond(std::move(r));
+}
+
+awaitable<void> handle_change_logging(const Face&, http::Exchange& x) {
+  const auto done = change_logging(x.request().body);
+  http::Response r = done ? *done : error_response(done.error());
   co_await x.respond(std::move(r));
 }
 
@@ -67,21 +94,25 @@ std::string error_body(int, const Status& failure) {
 
 http::Response error_response(const Status& failure) { return http::error_response(failure, error_body); }
 
-Result<std::shared_ptr<serving::Servable>> find_model(const Face& face, const http::Request& request) {
-  const std::string& name = request.captures.front();
-  int64_t version = 0;
-  if (request.captures.size() > 1) {
-    const std::string& text = request.captures[1];
-    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), version);
-    if (ec != std::errc() || end != text.data() + text.size() || version < 1)
-      return not_found("[kserve] '{}' is no version", printable(text));
+Result<std::shared_ptr<serving::Servable>> find_model(const serving::ModelRepository& models, std::string_view name,
+                                                      std::string_view version) {
+  int64_t number = 0;
+  if (!version.empty()) {
+    const auto [end, ec] = std::from_chars(version.data(), version.data() + version.size(), number);
+    if (ec != std::errc() || end != version.data() + version.size() || number < 1)
+      return not_found("[kserve] '{}' is no version", printable(version));
   }
-  auto found = face.models.find(name, version);
+  auto found = models.find(name, number);
   if (found || found.error().code() != Code::kNotFound) return found;
   // Triton's words: its clients' tests look for them.
-  if (face.models.knows(name))
-    return not_found("[kserve] Request for unknown model: '{}' version {} is not found", printable(name), version);
+  if (models.knows(name))
+    return not_found("[kserve] Request for unknown model: '{}' version {} is not found", printable(name), number);
   return not_found("[kserve] Request for unknown model: '{}' is not found", printable(name));
+}
+
+Result<std::shared_ptr<serving::Servable>> find_model(const Face& face, const http::Request& request) {
+  return find_model(face.models, request.captures.front(),
+                    request.captures.size() > 1 ? std::string_view(request.captures[1]) : std::string_view());
 }
 
 void add_routes(http::Router& router, const Face& face) {
@@ -96,12 +127,16 @@ void add_routes(http::Router& router, const Face& face) {
   add("GET", "/v2/health/ready", [face](http::Exchange& x) { return handle_health(face, x, true); }, true);
   add("GET", "/v2/models/stats", bind(handle_all_stats));
   for (const std::string model : {"/v2/models/{model}", "/v2/models/{model}/versions/{version}"}) {
-    add("GET", model, describe(model_metadata));
+    add("GET", model, bind(handle_metadata));
     add("GET", model + "/ready", bind(handle_model_ready));
     add("GET", model + "/config", describe(model_config));
     add("GET", model + "/stats", describe(model_stats));
     add("POST", model + "/infer", bind(handle_infer));
+    add("POST", model + "/generate", bind(handle_generate));
+    add("POST", model + "/generate_stream", bind(handle_generate_stream));
   }
+  add("GET", "/v2/logging", bind(handle_logging));
+  add("POST", "/v2/logging", bind(handle_change_logging));
   add("POST", "/v2/repository/index", bind(handle_index));
   add("POST", "/v2/repository/models/{model}/load", bind(handle_load));
   add("POST", "/v2/repository/models/{model}/unload", bind(handle_unload));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <span>
 
 #include "base/limits.h"
 #include "server/admin/health.h"
@@ -18,6 +19,7 @@ struct Face {
   http::Workers& workers;
   const admin::Health& health;
   size_t body_bytes_max = limits::kHttpBodyBytesMax;  // also of a compressed one
+  bool clients_may_hurry = false;                     // a priority below 0 is taken, of language models
 };
 
 void add_routes(http::Router& router, const Face& face);
@@ -26,17 +28,35 @@ void add_routes(http::Router& router, const Face& face);
 std::string error_body(int http_status, const Status& failure);
 http::Response error_response(const Status& failure);
 
-// The model of a path's {model} and {version} captures. Errors: those of the repository, kInvalidArgument (version).
+// version: decimal; "" is the latest that is ready. Unknown models are told in Triton's words.
+// Errors: kNotFound (name, version), kUnavailable (not loaded, with the reason).
+Result<std::shared_ptr<serving::Servable>> find_model(const serving::ModelRepository& models, std::string_view name,
+                                                      std::string_view version);
+// That of a path's {model} and {version} captures.
 Result<std::shared_ptr<serving::Servable>> find_model(const Face& face, const http::Request& request);
 
 // Server and model descriptions (describe.cc).
 boost::json::object server_metadata();
-boost::json::object model_metadata(const serving::Servable& model);
+// versions: those to be told.
+boost::json::object model_metadata(const serving::Servable& model, std::span<const int64_t> versions);
 boost::json::object model_config(const serving::Servable& model);
 boost::json::object model_stats(const serving::Servable& model);
+// {"model_stats": […]} of all that are ready.
+boost::json::object all_stats(const serving::ModelRepository& models);
+// [{name, version, state, reason}] of all, or of those that are ready.
+boost::json::array model_index(const serving::ModelRepository& models, bool only_ready);
 
 http::asio::awaitable<void> handle_infer(const Face& face, http::Exchange& x);
-// Repository extension (repository.cc).
+// Language models: one whole answer, or a stream of server-sent events (generate.cc).
+http::asio::awaitable<void> handle_generate(const Face& face, http::Exchange& x);
+http::asio::awaitable<void> handle_generate_stream(const Face& face, http::Exchange& x);
+// Repository extension (repository.cc). start_load: done is called when the model is ready or has failed, on the
+// thread that loads; not after an error. parameters: those of the request.
+// Errors: kInternal (unknown, as Triton tells it), kUnimplemented or kInvalidArgument naming the parameter, kUnavailable
+// (the server's control mode does not let clients do it), kResourceExhausted (too many loads wait).
+Result<void> start_load(serving::ModelRepository& models, const std::string& name,
+                        const boost::json::object& parameters, std::function<void(Result<void>)> done);
+Result<void> start_unload(serving::ModelRepository& models, const std::string& name);
 http::asio::awaitable<void> handle_index(const Face& face, http::Exchange& x);
 http::asio::awaitable<void> handle_load(const Face& face, http::Exchange& x);
 http::asio::awaitable<void> handle_unload(const Face& face, http::Exchange& x);

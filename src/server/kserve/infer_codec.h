@@ -4,7 +4,9 @@
 // Thread-safety: pure functions. Limits: base/limits.h; a shape never claims more than the body holds.
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +28,14 @@ struct InferRequest {
   std::vector<WantedOutput> outputs;  // empty: all
   bool binary_default = false;        // for those, and for outputs that do not say
 };
+
+// What a request's parameters ask for (timeout, binary_data_output, sequence_id).
+// Errors: kInvalidArgument naming the parameter, kUnimplemented.
+Result<void> read_request_parameters(const boost::json::object& parameters, InferRequest& request);
+// One more output that is wanted, with its parameters. Errors: the same, and kInvalidArgument (asked for twice).
+Result<void> read_wanted_output(std::string name, const boost::json::object* parameters, InferRequest& request);
+// dims as the protocol has them. Errors: kInvalidArgument (rank, negative sizes, too many elements).
+Result<Shape> checked_shape(std::span<const int64_t> dims, std::string_view input);
 
 // ports: the model's inputs, for raw requests (json_bytes 0: the body is the one input's bytes).
 // json_bytes: of Inference-Header-Content-Length; absent: all of the body is JSON.

@@ -57,18 +57,12 @@ Result<bool> flag_parameter(const json::object* parameters, std::string_view nam
 Result<Shape> read_shape(const json::object& input, std::string_view name) {
   const json::value* v = field(input, "shape");
   if (!v || !v->is_array()) return invalid("[kserve] input '{}': 'shape' must be an array", name);
-  if (v->get_array().size() > limits::kRankMax)
-    return invalid("[kserve] input '{}' has {} dimensions, at most {} are possible", name, v->get_array().size(),
-                   limits::kRankMax);
-  Shape shape;
-  int64_t elements = 1;
+  std::vector<int64_t> dims;
   for (const json::value& d : v->get_array()) {
-    if (!d.is_int64() || d.get_int64() < 0) return invalid("[kserve] input '{}': 'shape' holds what is no size", name);
-    if (__builtin_mul_overflow(elements, d.get_int64(), &elements) || elements > limits::kTensorElementsMax)
-      return invalid("[kserve] input '{}': 'shape' has too many elements", name);
-    shape.push_back(d.get_int64());
+    if (!d.is_int64()) return invalid("[kserve] input '{}': 'shape' holds what is no size", name);
+    dims.push_back(d.get_int64());
   }
-  return shape;
+  return checked_shape(dims, name);
 }
 
 // Takes the input's tensor from its 'data' or from the front of `binary`.
@@ -111,17 +105,8 @@ Result<void> read_outputs(const json::object& document, InferRequest& request) {
   for (const json::value& v : outputs->get_array()) {
     const json::object* output = v.if_object();
     if (!output) return invalid("[kserve] an entry of 'outputs' is not an object");
-    WantedOutput wanted{.name = INGOT_TRY(string_field(*output, "name", "an output"))};
-    const std::string of = fmt::format("output '{}'", printable(wanted.name));
-    for (const WantedOutput& other : request.outputs)
-      if (other.name == wanted.name) return invalid("[kserve] {} is requested twice", of);
-    const json::object* parameters = parameters_of(*output);
-    if (parameters && field(*parameters, "shared_memory_region"))
-      return unimplemented("[kserve] {}: shared memory is not supported yet", of);
-    wanted.binary = INGOT_TRY(flag_parameter(parameters, "binary_data", request.binary_default, of));
-    wanted.classes = static_cast<int64_t>(INGOT_TRY(count_parameter(parameters, "classification", of)).value_or(0));
-    request.tensors.outputs.push_back(wanted.name);
-    request.outputs.push_back(std::move(wanted));
+    INGOT_TRY(
+        read_wanted_output(INGOT_TRY(string_field(*output, "name", "an output")), parameters_of(*output), request));
   }
   return {};
 }
@@ -132,15 +117,7 @@ Result<void> read_parameters(const json::object& document, InferRequest& request
     request.id = id->get_string();
   }
   const json::object* parameters = parameters_of(document);
-  if (!parameters) return {};
-  request.binary_default = INGOT_TRY(flag_parameter(parameters, "binary_data_output", false, "the request"));
-  const auto timeout_us = INGOT_TRY(count_parameter(parameters, "timeout", "the request"));
-  if (timeout_us.value_or(0) > 0 && *timeout_us < 1'000'000'000'000)
-    request.tensors.deadline = serving::Clock::now() + std::chrono::microseconds(*timeout_us);
-  const auto sequence = field(*parameters, "sequence_id");
-  if (sequence && !(sequence->is_int64() && sequence->get_int64() == 0))
-    return unimplemented("[kserve] sequences are not supported yet");
-  return {};
+  return parameters ? read_request_parameters(*parameters, request) : Result<void>();
 }
 
 // The whole body is the bytes of the model's only input, of batch 1; at most one size is open, and follows.
@@ -173,6 +150,48 @@ Result<InferRequest> parse_raw(std::string_view body, const std::vector<serving:
 }
 
 }  // namespace
+
+Result<Shape> checked_shape(std::span<const int64_t> dims, std::string_view input) {
+  if (dims.size() > limits::kRankMax)
+    return invalid("[kserve] input '{}' has {} dimensions, at most {} are possible", input, dims.size(),
+                   limits::kRankMax);
+  Shape shape;
+  int64_t elements = 1;
+  for (const int64_t d : dims) {
+    if (d < 0) return invalid("[kserve] input '{}': 'shape' holds what is no size", input);
+    if (__builtin_mul_overflow(elements, d, &elements) || elements > limits::kTensorElementsMax)
+      return invalid("[kserve] input '{}': 'shape' has too many elements", input);
+    shape.push_back(d);
+  }
+  return shape;
+}
+
+Result<void> read_wanted_output(std::string name, const json::object* parameters, InferRequest& request) {
+  WantedOutput wanted{.name = std::move(name)};
+  const std::string of = fmt::format("output '{}'", printable(wanted.name));
+  for (const WantedOutput& other : request.outputs)
+    if (other.name == wanted.name) return invalid("[kserve] {} is requested twice", of);
+  if (parameters && field(*parameters, "shared_memory_region"))
+    return unimplemented("[kserve] {}: shared memory is not supported yet", of);
+  wanted.binary = INGOT_TRY(flag_parameter(parameters, "binary_data", request.binary_default, of));
+  wanted.classes = static_cast<int64_t>(INGOT_TRY(count_parameter(parameters, "classification", of)).value_or(0));
+  request.tensors.outputs.push_back(wanted.name);
+  request.outputs.push_back(std::move(wanted));
+  return {};
+}
+
+Result<void> read_request_parameters(const json::object& parameters, InferRequest& request) {
+  request.binary_default = INGOT_TRY(flag_parameter(&parameters, "binary_data_output", false, "the request"));
+  const auto timeout_us = INGOT_TRY(count_parameter(&parameters, "timeout", "the request"));
+  if (timeout_us.value_or(0) < 1'000'000'000'000)
+    request.tensors.timeout = std::chrono::microseconds(timeout_us.value_or(0));
+  request.tensors.priority = INGOT_TRY(count_parameter(&parameters, "priority", "the request")).value_or(0);
+  const auto sequence = field(parameters, "sequence_id");
+  const bool none = !sequence || (sequence->is_int64() && sequence->get_int64() == 0) ||
+                    (sequence->is_string() && sequence->get_string().empty());
+  if (!none) return unimplemented("[kserve] sequences are not supported yet");
+  return {};
+}
 
 Result<InferRequest> parse_infer(std::string_view body, std::optional<size_t> json_bytes,
                                  const std::vector<serving::TensorPort>& ports) {

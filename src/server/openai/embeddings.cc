@@ -34,7 +34,8 @@ Parsed<Job> make_job(const Face& face, const std::string& body) {
   request.engine.max_tokens = 0;
   request.add_special_tokens = f.boolean("add_special_tokens", true);
   request.truncate_prompt_tokens = std::max<int64_t>(0, f.integer("truncate_prompt_tokens", 0, -1, 1 << 24));
-  request.engine.priority = allowed_priority(face, static_cast<int32_t>(f.integer("priority", 0, -(1 << 30), 1 << 30)));
+  const auto priority = static_cast<int32_t>(f.integer("priority", 0, -(1 << 30), 1 << 30));
+  request.engine.priority = allowed_priority(face.clients_may_hurry, priority);
   const std::string format = f.string("encoding_format", "float");
   if (format != "float" && format != "base64") f.fail("encoding_format", "must be 'float' or 'base64'");
   const std::string pooling = f.string("pooling", "mean");

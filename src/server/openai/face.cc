@@ -8,7 +8,7 @@ Parsed<std::shared_ptr<serving::Servable>> find_model(const Face& face, const st
   std::string wanted = name;
   if (wanted.empty()) {
     for (const serving::ModelStatus& m : face.models.index()) {
-      if (m.kind != serving::ModelKind::kLanguage) continue;
+      if (m.kind != serving::ModelKind::kLanguage || m.name == wanted) continue;
       if (!wanted.empty())
         return std::unexpected(ApiError(
             Status(Code::kInvalidArgument, "[openai] 'model' is missing, and several models are served"), "model"));

@@ -19,8 +19,8 @@ struct Face {
 };
 
 // Lower runs first: a client may step back behind others, but before them only where that is allowed.
-inline int32_t allowed_priority(const Face& face, int32_t asked) {
-  return face.clients_may_hurry ? asked : std::max(asked, 0);
+inline int32_t allowed_priority(bool clients_may_hurry, int32_t asked) {
+  return clients_may_hurry ? asked : std::max(asked, 0);
 }
 
 // /v1/models, /v1/completions, /v1/chat/completions, /v1/embeddings, /tokenize, /detokenize.

@@ -33,7 +33,7 @@ Parsed<Job<R>> make_job(const Face& face, const std::string& body, ParseFunction
   if (!document) return std::unexpected(std::move(document).error());
   auto request = parse(document->get_object());
   if (!request) return std::unexpected(std::move(request).error());
-  request->engine.priority = allowed_priority(face, request->engine.priority);
+  request->engine.priority = allowed_priority(face.clients_may_hurry, request->engine.priority);
   auto model = find_model(face, request->model);
   if (!model) return std::unexpected(std::move(model).error());
   auto engine = prepare(**model, *request);

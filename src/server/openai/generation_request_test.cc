@@ -103,13 +103,9 @@ TEST(ChatRequest, content_that_is_no_text_is_refused_by_its_place) {
 }
 
 TEST(Priority, clients_step_back_freely_but_ahead_only_where_allowed) {
-  serving::ModelRepository models({});
-  http::Workers workers(1);
-  Face face{models, workers};
-  EXPECT_EQ(allowed_priority(face, -1'000'000), 0);
-  EXPECT_EQ(allowed_priority(face, 7), 7);
-  face.clients_may_hurry = true;
-  EXPECT_EQ(allowed_priority(face, -5), -5);
+  EXPECT_EQ(allowed_priority(false, -1'000'000), 0);
+  EXPECT_EQ(allowed_priority(false, 7), 7);
+  EXPECT_EQ(allowed_priority(true, -5), -5);
 }
 
 TEST(CompletionRequest, prompt_logprobs_do_not_go_with_a_stream) {

@@ -18,15 +18,24 @@ http::asio::awaitable<Parsed<std::shared_ptr<Running>>> Running::start(http::Wor
                                                                        std::shared_ptr<serving::Servable> model,
                                                                        std::vector<llm::Request> requests,
                                                                        http::Exchange& exchange, size_t at_once) {
+  auto running = co_await start(workers, std::move(model), std::move(requests), at_once);
+  if (!running) co_return std::unexpected(std::move(running).error());
+  exchange.on_gone([weak = std::weak_ptr(*running)] {
+    if (const auto self = weak.lock()) self->cancel();
+  });
+  co_return std::move(*running);
+}
+
+http::asio::awaitable<Parsed<std::shared_ptr<Running>>> Running::start(http::Workers& workers,
+                                                                       std::shared_ptr<serving::Servable> model,
+                                                                       std::vector<llm::Request> requests,
+                                                                       size_t at_once) {
   const auto strand = co_await http::asio::this_coro::executor;
   std::shared_ptr<Running> self(new Running(workers, std::move(model), std::move(requests), strand));
   while (!self->waiting_.empty() && self->ids_.size() < at_once) {
     auto failure = co_await self->submit_next();
     if (failure) co_return std::unexpected(std::move(*failure));
   }
-  exchange.on_gone([weak = std::weak_ptr(self)] {
-    if (const auto running = weak.lock()) running->cancel();
-  });
   co_return self;
 }
 

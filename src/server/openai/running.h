@@ -1,7 +1,7 @@
-// The engine requests of one HTTP request while they run: their events, and their end when the client goes.
+// The engine requests of one client's request while they run: their events, and their end when the client goes.
 //
 // Ownership: shared with the callbacks that the connection holds; keeps the model alive. Cancels what still runs when
-// the last owner lets go. Thread-safety: the connection's strand.
+// the last owner lets go. Thread-safety: the connection's (or stream's) strand.
 #pragma once
 
 #include <deque>
@@ -30,6 +30,11 @@ class Running {
                                                                        std::shared_ptr<serving::Servable> model,
                                                                        std::vector<llm::Request> requests,
                                                                        http::Exchange& exchange, size_t at_once);
+  // The same for what is no HTTP exchange: the caller cancels. Its coroutine runs on a strand.
+  static http::asio::awaitable<Parsed<std::shared_ptr<Running>>> start(http::Workers& workers,
+                                                                       std::shared_ptr<serving::Servable> model,
+                                                                       std::vector<llm::Request> requests,
+                                                                       size_t at_once);
   ~Running();
 
   // At least one event; none only when all have ended.

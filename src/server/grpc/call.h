@@ -1,0 +1,82 @@
+// What all calls share, and the part of a call that every method has: admission, counting, its line in the access log.
+//
+// Ownership: Face is the server's, and outlives every call. Thread-safety: Face any; a CallScope belongs to its call.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+#include <boost/asio/thread_pool.hpp>
+#include <chrono>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "server/grpc/server.h"
+
+namespace ingot::rpc {
+
+class StreamCall;
+
+struct Face {
+  ServerOptions options;
+  Neighbours to;
+  boost::asio::thread_pool answers;  // writes answers, so that engines and models need not
+  std::atomic<int64_t> calls{0};
+  std::atomic<bool> draining{false};
+  std::mutex mutex;
+  std::set<StreamCall*> streams;  // open
+
+  Face(ServerOptions o, Neighbours n)
+      : options(std::move(o)), to(std::move(n)), answers(static_cast<size_t>(options.threads)) {}
+};
+
+// Ingot's codes are gRPC's; long messages are cut, for they travel in a header.
+grpc::Status to_grpc(const Status& status);
+inline grpc::Status to_grpc(const Result<void>& done) { return done ? grpc::Status::OK : to_grpc(done.error()); }
+
+// Runs work() and makes what foreign code throws a Status.
+template <class F>
+Result<void> guarded(F work) {
+  try {
+    return work();
+  } catch (const std::exception& e) {
+    return error(Code::kInternal, "[grpc] {}", e.what());
+  }
+}
+
+class CallScope {
+ public:
+  // method: "ModelInfer".
+  CallScope(Face& face, const grpc::CallbackServerContext& context, const char* method);
+  ~CallScope();  // the call has ended
+  CallScope(const CallScope&) = delete;
+  CallScope& operator=(const CallScope&) = delete;
+
+  // Errors: kUnauthenticated, kUnavailable (draining), kResourceExhausted (too many calls).
+  Result<void> admit();
+  void note_model(std::string_view name) { model_ = name; }
+  void note_end(const Result<void>& done) { code_ = done ? 0 : static_cast<int>(done.error().code()); }
+  void note_bytes(uint64_t in, uint64_t out) {
+    bytes_in_ += in;
+    bytes_out_ += out;
+  }
+  const std::string& tenant() const { return tenant_; }  // of an admitted call
+
+ private:
+  Face& face_;
+  const char* method_;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::string peer_, id_, credentials_, tenant_, model_;
+  int64_t others_;
+  int code_ = 0;
+  uint64_t bytes_in_ = 0, bytes_out_ = 0;
+};
+
+// The value of the first metadata entry of that (lower-case) name; "" if there is none.
+std::string metadata_value(const grpc::CallbackServerContext& context, std::string_view name);
+
+// The call's deadline on the clock of models and engines; nothing if it has none.
+std::optional<serving::Clock::time_point> deadline_of(const grpc::CallbackServerContext& context);
+
+}  // namespace ingot::rpc

@@ -1,0 +1,244 @@
+#include "server/grpc/stream_call.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+
+#include "formats/printable.h"
+#include "server/grpc/infer_call.h"
+#include "server/kserve/face.h"
+
+namespace ingot::rpc {
+namespace {
+
+constexpr int kRequestsAtOnce = 64;  // of one stream; more are read when these end
+
+Status shutting_down() {
+  return {Code::kUnavailable, "[grpc] GRPC server is shutting down and has stopped accepting new requests."};
+}
+
+}  // namespace
+
+StreamCall::StreamCall(Face& face, grpc::CallbackServerContext& context)
+    : face_(face),
+      scope_(face, context, "ModelStreamInfer"),
+      deadline_(deadline_of(context)),
+      errors_end_stream_(metadata_value(context, "triton_grpc_error") == "true"),
+      strand_(boost::asio::make_strand(face.answers)) {}
+
+StreamCall* StreamCall::start(Face& face, grpc::CallbackServerContext& context) {
+  const std::shared_ptr<StreamCall> call(new StreamCall(face, context));
+  call->self_ = call;
+  if (const auto admitted = call->scope_.admit(); !admitted) {
+    call->scope_.note_end(admitted);
+    call->over_ = call->finished_ = true;
+    call->Finish(to_grpc(admitted));
+    return call.get();
+  }
+  {
+    const std::lock_guard lock(face.mutex);
+    face.streams.insert(call.get());
+  }
+  if (face.draining.load()) call->drain();
+  call->on_strand([](StreamCall& c) { c.read_next(); });
+  return call.get();
+}
+
+// Runs f on the strand; what it throws ends the stream.
+template <class F>
+void StreamCall::on_strand(F f) {
+  boost::asio::post(strand_, [self = shared_from_this(), f = std::move(f)]() mutable {
+    const auto done = guarded([&]() -> Result<void> {
+      f(*self);
+      return {};
+    });
+    if (!done) self->stop(done.error());
+  });
+}
+
+void StreamCall::drain() {
+  on_strand([](StreamCall& c) {
+    c.draining_ = true;
+    c.end_if_done();
+  });
+}
+
+void StreamCall::OnReadDone(bool ok) {
+  on_strand([ok](StreamCall& c) {
+    c.reads_pending_ = false;
+    if (!ok) c.reads_ended_ = true;
+    if (ok && !c.over_) c.handle(std::move(c.reading_));
+    c.read_next();
+    c.end_if_done();
+  });
+}
+
+void StreamCall::OnWriteDone(bool ok) {
+  on_strand([ok](StreamCall& c) {
+    c.writing_ = false;
+    c.out_bytes_ -= c.out_.front().bytes;
+    c.scope_.note_bytes(0, c.out_.front().bytes);
+    c.out_.pop_front();
+    if (!ok && !c.over_) c.stop({Code::kCancelled, "[grpc] the client is gone"});
+    c.write_next();
+    c.read_next();
+    c.end_if_done();
+  });
+}
+
+void StreamCall::OnCancel() {
+  cancelled_->store(true);
+  on_strand([](StreamCall& c) {
+    if (!c.finished_) c.stop({Code::kCancelled, "[grpc] the client cancelled the stream"});
+  });
+}
+
+void StreamCall::OnDone() {
+  {
+    const std::lock_guard lock(face_.mutex);
+    face_.streams.erase(this);
+  }
+  on_strand([](StreamCall& c) { c.self_.reset(); });
+}
+
+void StreamCall::read_next() {
+  if (reads_pending_ || reads_ended_ || over_ || finished_ || active_ >= kRequestsAtOnce ||
+      out_bytes_ > limits::kUnreadBytesMax)
+    return;
+  reads_pending_ = true;
+  reading_ = std::make_unique<Request>();
+  StartRead(reading_.get());
+}
+
+void StreamCall::handle(std::unique_ptr<Request> request) {
+  scope_.note_bytes(request->ByteSizeLong(), 0);
+  ++active_;
+  if (draining_) {
+    send_failure(request->id(), shutting_down());
+    return request_ended();
+  }
+  auto model = kserve::find_model(face_.to.models, request->model_name(), request->model_version());
+  if (model) scope_.note_model((*model)->name);
+  if (model && (*model)->language) return generate(std::move(request), std::move(*model));
+  auto slot = std::make_shared<Slot>();
+  slots_.push_back(slot);
+  if (!model) return fill(slot, failure_of(request->id(), model.error()));
+  slot->model = std::move(*model);
+  infer(*request, slot);
+}
+
+void StreamCall::generate(std::unique_ptr<Request> request, std::shared_ptr<serving::Servable> model) {
+  const std::string id = request->id();
+  boost::asio::co_spawn(strand_, generate_on(shared_from_this(), std::move(request), std::move(model)),
+                        [self = shared_from_this(), id](const std::exception_ptr& thrown) {
+                          try {
+                            if (thrown) std::rethrow_exception(thrown);
+                          } catch (const std::exception& e) {
+                            self->send_failure(id, {Code::kInternal, fmt::format("[grpc] {}", e.what())});
+                          }
+                          self->request_ended();
+                        });
+}
+
+void StreamCall::infer(const Request& message, const std::shared_ptr<Slot>& slot) {
+  const std::string id = message.id();
+  Result<void> begun;
+  if (auto parsed = read_infer(message)) {
+    serving::TensorRequest tensors = std::move(parsed->tensors);
+    if (deadline_ && (!tensors.deadline || *deadline_ < *tensors.deadline)) tensors.deadline = deadline_;
+    tensors.cancelled = cancelled_;
+    auto request = std::make_shared<kserve::InferRequest>(std::move(*parsed));
+    auto done = [self = shared_from_this(), request, slot](Result<serving::TensorAnswer> tensors_out) {
+      self->on_strand([request, slot, out = std::move(tensors_out)](StreamCall& c) mutable {
+        --c.in_model_;
+        c.answer(*request, slot, std::move(out));
+      });
+    };
+    ++in_model_;
+    begun = submit(face_, *slot->model, std::move(tensors), std::move(done));
+    if (!begun) --in_model_;
+  } else {
+    begun = std::unexpected(parsed.error());
+  }
+  if (!begun) fill(slot, failure_of(id, begun.error()));
+}
+
+void StreamCall::answer(const kserve::InferRequest& request, const std::shared_ptr<Slot>& slot,
+                        Result<serving::TensorAnswer> answer) {
+  Response response;
+  Result<void> written;
+  if (answer)
+    written = write_infer(request, *answer, *slot->model, *response.mutable_infer_response());
+  else
+    written = std::unexpected(answer.error());
+  (*response.mutable_infer_response()->mutable_parameters())["triton_final_response"].set_bool_param(true);
+  slot->model.reset();
+  fill(slot, written ? std::move(response) : failure_of(request.id, written.error()));
+}
+
+void StreamCall::fill(const std::shared_ptr<Slot>& slot, Response response) {
+  slot->response = std::move(response);
+  while (!slots_.empty() && slots_.front()->response) {
+    Response next = std::move(*slots_.front()->response);
+    slots_.pop_front();
+    send(std::move(next));
+  }
+  request_ended();
+}
+
+StreamCall::Response StreamCall::failure_of(const std::string& id, const Status& failure) {
+  if (errors_end_stream_) stop(failure);
+  Response response;
+  response.set_error_message(printable(failure.message(), 4000));
+  response.mutable_infer_response()->set_id(id);
+  return response;
+}
+
+void StreamCall::send_failure(const std::string& id, const Status& failure) { send(failure_of(id, failure)); }
+
+void StreamCall::request_ended() {
+  --active_;
+  std::erase_if(running_, [](const auto& weak) { return weak.expired(); });
+  read_next();
+  end_if_done();
+}
+
+void StreamCall::send(Response response) {
+  if (over_) return;
+  const size_t bytes = response.ByteSizeLong();
+  out_bytes_ += bytes;
+  out_.push_back({std::move(response), bytes});
+  write_next();
+}
+
+void StreamCall::write_next() {
+  if (writing_ || finished_ || out_.empty()) return;
+  writing_ = true;
+  StartWrite(&out_.front().response);
+}
+
+void StreamCall::stop(Status why) {
+  if (over_) return;
+  over_ = true;
+  end_ = std::unexpected(std::move(why));
+  cancelled_->store(true);
+  for (const auto& weak : running_)
+    if (const auto running = weak.lock()) running->cancel();
+  slots_.clear();
+  for (; out_.size() > (writing_ ? 1u : 0u); out_.pop_back()) out_bytes_ -= out_.back().bytes;
+  end_if_done();
+}
+
+void StreamCall::end_if_done() {
+  if (finished_ || writing_ || in_model_ > 0) return;
+  const bool idle = active_ == 0 && out_.empty();
+  if (draining_ && idle && !over_) {
+    over_ = true;
+    if (!reads_ended_) end_ = std::unexpected(shutting_down());
+  }
+  if (!over_ && !(reads_ended_ && idle)) return;
+  finished_ = over_ = true;
+  scope_.note_end(end_);
+  Finish(to_grpc(end_));
+}
+
+}  // namespace ingot::rpc
