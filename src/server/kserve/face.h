@@ -52,8 +52,8 @@ http::asio::awaitable<void> handle_generate(const Face& face, http::Exchange& x)
 http::asio::awaitable<void> handle_generate_stream(const Face& face, http::Exchange& x);
 // Repository extension (repository.cc). start_load: done is called when the model is ready or has failed, on the
 // thread that loads; not after an error. parameters: those of the request.
-// Errors: kInternal (unknown, as Triton tells it), kUnimplemented or kInvalidArgument naming the parameter, kUnavailable
-// (the server's control mode does not let clients do it), kResourceExhausted (too many loads wait).
+// Errors: kInternal (unknown, as Triton tells it), kUnimplemented or kInvalidArgument naming the parameter,
+// kUnavailable (the server's control mode does not let clients do it), kResourceExhausted (too many loads wait).
 Result<void> start_load(serving::ModelRepository& models, const std::string& name,
                         const boost::json::object& parameters, std::function<void(Result<void>)> done);
 Result<void> start_unload(serving::ModelRepository& models, const std::string& name);
