@@ -17,13 +17,13 @@ namespace {
 // From this many rows on, what the tiles save pays for the expansion of the weights (docs/perf/cpu.md).
 constexpr int64_t kAmxMinRows = 32;
 
-// Tiles 0, 1: sums, low and high, of even blocks; 2, 3: of odd blocks; 4, 5: x; 6, 7: weights, low and high.
+// Tiles 0, 1: sums, low and high; 2: x; 3, 4: weights, low and high. The core renames them from block to block.
 struct TileConfig {
   alignas(64) uint8_t bytes[64] = {1};
   explicit TileConfig(int rows) {
-    for (int tile = 0; tile < 8; ++tile) {
+    for (int tile = 0; tile < 5; ++tile) {
       bytes[16 + 2 * tile] = 64;
-      bytes[48 + tile] = static_cast<uint8_t>(tile < 6 ? rows : 16);
+      bytes[48 + tile] = static_cast<uint8_t>(tile < 3 ? rows : 16);
     }
   }
 };
@@ -90,33 +90,19 @@ void expand_products(const typename S::Tile* blocks, int64_t count, AmxBlock<S>*
 using Sums = int32_t[2][16][16];  // low and high parts of 16 rows x 16 outputs
 
 // The sums of one block.   x: its first element in row 0
-template <bool kOdd, class S>
+template <class S>
 INGOT_INLINE void tile_sums(const uint8_t* x, size_t x_stride, const AmxBlock<S>& block, Sums& sums) {
-  if constexpr (kOdd) {
-    _tile_zero(2);
-    _tile_zero(3);
-    for (int c = 0; c < 4; ++c) {
-      _tile_loadd(5, x + 64 * c, x_stride);
-      _tile_loadd(6, block.low[16 * c], 64);
-      _tile_dpbssd(2, 5, 6);
-      _tile_loadd(7, block.high[16 * c], 64);
-      _tile_dpbssd(3, 5, 7);
-    }
-    _tile_stored(2, sums[0], 64);
-    _tile_stored(3, sums[1], 64);
-  } else {
-    _tile_zero(0);
-    _tile_zero(1);
-    for (int c = 0; c < 4; ++c) {
-      _tile_loadd(4, x + 64 * c, x_stride);
-      _tile_loadd(6, block.low[16 * c], 64);
-      _tile_dpbssd(0, 4, 6);
-      _tile_loadd(7, block.high[16 * c], 64);
-      _tile_dpbssd(1, 4, 7);
-    }
-    _tile_stored(0, sums[0], 64);
-    _tile_stored(1, sums[1], 64);
+  _tile_zero(0);
+  _tile_zero(1);
+  for (int c = 0; c < 4; ++c) {
+    _tile_loadd(2, x + 64 * c, x_stride);
+    _tile_loadd(3, block.low[16 * c], 64);
+    _tile_dpbssd(0, 2, 3);
+    _tile_loadd(4, block.high[16 * c], 64);
+    _tile_dpbssd(1, 2, 4);
   }
+  _tile_stored(0, sums[0], 64);
+  _tile_stored(1, sums[1], 64);
 }
 
 // One stretch of K, blocks [begin, end), for 16 rows (kLast: for `rows` < 16) and one tile of outputs.
@@ -131,12 +117,7 @@ template <class S, bool kLast>
   const int used = kLast ? rows : 16;
   for (int r = 0; r < used; ++r) Vec::store_f(accs[r], begin == 0 ? Vec::zero() : load_acc(job, row + r, tile));
   for (int64_t i = 0; i <= count; ++i) {
-    if (i < count) {
-      if (i % 2)
-        tile_sums<true>(x + 256 * (begin + i), job.x_stride, panel[i], sums[1]);
-      else
-        tile_sums<false>(x + 256 * (begin + i), job.x_stride, panel[i], sums[0]);
-    }
+    if (i < count) tile_sums(x + 256 * (begin + i), job.x_stride, panel[i], sums[i % 2]);
     if (i == 0) continue;
     const AmxBlock<S>& block = panel[i - 1];
     const Sums& of_block = sums[(i - 1) % 2];
