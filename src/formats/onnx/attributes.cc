@@ -4,13 +4,16 @@
 #include <ranges>
 #include <unordered_map>
 
+#include "formats/onnx/convert.h"
+
 namespace ingot::onnx {
 namespace {
 
 using Kind = pb::AttributeDef;
 
-// By operator, "name:type" of every attribute that one of its versions has and that we follow or that says nothing at
-// inference. i, f, s: an integer, a float, a string; I, F, S: lists of them; t: a tensor; g: a graph.
+// By operator (its operator_key()), "name:type" of every attribute that one of its versions has and that we follow or
+// that says nothing at inference. i, f, s: an integer, a float, a string; I, F, S: lists of them; t: a tensor; g: a
+// graph.
 struct Signature {
   std::string_view operators, attributes;
 };
@@ -105,12 +108,13 @@ std::optional<Kind::Kind> find_kind(std::string_view op, std::string_view attrib
 
 Result<Attributes> read_attributes(const pb::NodeDef& node, TensorReader& tensors) {
   Attributes out;
+  const std::string key = operator_key(node.domain(), node.op_type());
   for (const pb::AttributeDef& a : node.attribute()) {
     const auto fail = [&](std::string_view what) {
       return invalid("[onnx] {} '{}': attribute '{}' {}", node.op_type(), node.name(), a.name().substr(0, 100), what);
     };
     if (!a.ref_attr_name().empty()) return fail("refers to a function's attribute outside a function");
-    const auto kind = find_kind(node.op_type(), a.name());
+    const auto kind = find_kind(key, a.name());
     if (!kind) return fail("is not known");
     if (a.type() != *kind) return fail("has the wrong type");
     if (a.type() == Kind::GRAPH) continue;

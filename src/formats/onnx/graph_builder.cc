@@ -230,9 +230,10 @@ Result<void> GraphBuilder::import_branches(const pb::NodeDef& proto, NodeDraft& 
 }
 
 Result<void> GraphBuilder::import_node(const pb::NodeDef& proto) {
-  const auto entry = find_operator(proto.op_type());
+  const std::string key = operator_key(proto.domain(), proto.op_type());
+  const auto entry = find_operator(key);
   INGOT_CHECK(entry.has_value());  // the model was scanned for unknown operators
-  NodeDraft draft{.builder = *this, .op_type = proto.op_type(), .opset = model_.opset, .node = {}};
+  NodeDraft draft{.builder = *this, .op_type = key, .opset = model_.opset(proto.domain()), .node = {}};
   draft.node.name = proto.name().substr(0, limits::kTensorNameBytesMax);
   if (entry->op) draft.node.op = *entry->op;
   for (const auto& name : proto.input()) draft.node.inputs.push_back(name.empty() ? kNoValue : scope_.at(name));

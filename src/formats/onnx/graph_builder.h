@@ -16,12 +16,17 @@ namespace ingot::onnx {
 
 // What all graphs of one model share.
 struct ModelContext {
-  int64_t opset = 0;
+  std::map<std::string, int64_t> opsets;  // domain ("" for the standard one) -> version
   TensorReader tensors;
   std::map<std::string, std::string> symbols;  // dim_param -> unique identifier
   std::set<std::string> symbols_taken;
 
   Dim symbol(const std::string& dim_param);
+  // The imported version of a domain; 0 if the model names none.
+  int64_t opset(const std::string& domain) const {
+    const auto it = opsets.find(domain == "ai.onnx" ? "" : domain);
+    return it == opsets.end() ? 0 : it->second;
+  }
 };
 
 class GraphBuilder {

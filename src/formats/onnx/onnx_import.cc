@@ -20,10 +20,8 @@ bool standard_domain(const std::string& domain) { return domain.empty() || domai
 // Operators that are not built -> their nodes' names.
 void collect_unknown(const pb::GraphDef& graph, std::map<std::string, std::vector<std::string>>& out) {
   for (const auto& n : graph.node()) {
-    if (!standard_domain(n.domain()) || !find_operator(n.op_type())) {
-      const std::string name = standard_domain(n.domain()) ? n.op_type() : n.domain() + "." + n.op_type();
-      out[name.substr(0, 200)].push_back(n.name().substr(0, 200));
-    }
+    const std::string key = onnx::operator_key(n.domain(), n.op_type());
+    if (!find_operator(key)) out[key.substr(0, 200)].push_back(n.name().substr(0, 200));
     for (const auto& a : n.attribute())
       if (a.type() == pb::AttributeDef::GRAPH) collect_unknown(a.g(), out);
   }
@@ -57,19 +55,20 @@ Result<void> check_operators(const pb::Model& model) {
                        functions ? " (the model defines functions, which are not supported)" : "");
 }
 
-Result<int64_t> check_header(const pb::Model& model) {
+// The versions of the domains that the model imports.
+Result<std::map<std::string, int64_t>> check_header(const pb::Model& model) {
   if (!model.has_graph()) return invalid("[onnx] the file holds no graph: it is not an ONNX model");
   if (model.ir_version() < kIrMin || model.ir_version() > kIrMax)
     return unimplemented("[onnx] IR version {} is not in [{}, {}]", model.ir_version(), kIrMin, kIrMax);
   if (model.training_info_size()) return unimplemented("[onnx] training models are not supported");
-  int64_t opset = 0;
-  for (const auto& o : model.opset_import())
-    if (standard_domain(o.domain())) opset = o.version();
-  if (opset == 0 && model.graph().node_size()) return invalid("[onnx] the model names no opset of the standard domain");
+  std::map<std::string, int64_t> opsets;
+  for (const auto& o : model.opset_import()) opsets[standard_domain(o.domain()) ? "" : o.domain()] = o.version();
+  const int64_t opset = opsets.contains("") ? opsets[""] : 0;
+  if (opsets.empty() && model.graph().node_size()) return invalid("[onnx] the model names no opset");
   if (opset != 0 && (opset < kOnnxOpsetMin || opset > kOnnxOpsetMax))
     return unimplemented("[onnx] opset {} is not in [{}, {}]; convert the model with onnx.version_converter", opset,
                          kOnnxOpsetMin, kOnnxOpsetMax);
-  return opset;
+  return opsets;
 }
 
 // `bytes` need not outlive the call.
@@ -87,7 +86,7 @@ Result<Graph> import(std::span<const std::byte> bytes, const std::string& folder
     INGOT_TRY(check_size(model->graph(), 0, nodes));
     INGOT_TRY(check_operators(*model));
   }
-  onnx::ModelContext context{.opset = INGOT_TRY(check_header(*model)), .tensors = onnx::TensorReader(model, folder)};
+  onnx::ModelContext context{.opsets = INGOT_TRY(check_header(*model)), .tensors = onnx::TensorReader(model, folder)};
   return onnx::GraphBuilder(context).build(model->graph());
 }
 
