@@ -54,7 +54,7 @@ endif()
 function(ingot_isa_flags)
   set(level -O3)
   if(INGOT_SANITIZE)
-    set(level -O2)  # with -O3 the sanitizers' checks make one file take minutes
+    set(level -O1)  # from -O2 on the sanitizers' checks make one file take minutes
   endif()
   foreach(f ${ARGN})
     if(f MATCHES "_avx2\\.cc$")
@@ -147,6 +147,9 @@ function(ingot_library name)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ingot_${name} ${A_TEST_LIBS} GTest::gtest GTest::gtest_main)
     target_compile_definitions(${name}_test PRIVATE INGOT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    if(INGOT_SANITIZE)
+      target_compile_definitions(${name}_test PRIVATE INGOT_SANITIZED)  # for tests that a sanitizer does not fit
+    endif()
     gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60)
   endif()
   if(INGOT_TESTS AND benches AND NOT INGOT_SANITIZE AND NOT INGOT_BACKENDS_ONLY)

@@ -106,7 +106,7 @@ int threads_alive() {
 }
 
 TEST(ThreadPoolDeathTest, says_so_when_the_system_gives_no_more_threads_and_leaves_none_behind) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef INGOT_SANITIZED
   GTEST_SKIP() << "a sanitizer's memory does not fit a limited address space";
 #endif
   EXPECT_EXIT(ask_for_too_many_threads(), testing::ExitedWithCode(0), "");

@@ -44,7 +44,7 @@ CLI::Validator thread_count() {
   return CLI::Validator(
       [range](std::string& text) {
         const std::string problem = range(text);
-        const char* variable = std::getenv(kThreadsVariable.data());
+        const char* variable = std::getenv(std::string(kThreadsVariable).c_str());
         return problem.empty() || !variable || text != variable ? problem
                                                                 : fmt::format("{} ({})", problem, kThreadsVariable);
       },

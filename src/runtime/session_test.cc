@@ -12,7 +12,7 @@
 
 // Calls of operator new by any thread.
 static std::atomic<int64_t> news{0};
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef INGOT_SANITIZED
 constexpr bool kCountsNews = false;
 #else
 constexpr bool kCountsNews = true;

@@ -11,7 +11,7 @@
 namespace ingot::llm {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(__SANITIZE_UNDEFINED__)
+#ifdef INGOT_SANITIZED
 constexpr int kSteps = 20'000;
 #else
 constexpr int kSteps = 1'000'000;

@@ -101,7 +101,7 @@ std::string_view TokenTrie::bytes_of(int32_t id) const {
   return entry < 0 ? std::string_view() : bytes(entries_[static_cast<size_t>(entry)]);
 }
 
-TokenGrammar::TokenGrammar(std::shared_ptr<const Automaton> automaton, std::shared_ptr<const TokenTrie> trie)
+TokenGrammar::TokenGrammar(const std::shared_ptr<const Automaton>& automaton, std::shared_ptr<const TokenTrie> trie)
     : pushdown_(automaton), trie_(std::move(trie)), path_(trie_->longest() + 1) {
   std::array<bool, 257> begins{};
   for (const AutomatonState& state : automaton->states)

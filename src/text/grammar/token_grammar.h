@@ -76,7 +76,7 @@ class TokenGrammar {
   using Mask = TokenMaskWords;
   static constexpr size_t kMaskBytesMax = size_t{16} << 20;  // when they are more, all are made anew
 
-  TokenGrammar(std::shared_ptr<const Automaton> automaton, std::shared_ptr<const TokenTrie> trie);
+  TokenGrammar(const std::shared_ptr<const Automaton>& automaton, std::shared_ptr<const TokenTrie> trie);
 
   int32_t start() const { return pushdown_.start(); }
   // Makes the masks of the start and of the places that come soonest, up to kPreparedMax.

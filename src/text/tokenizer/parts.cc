@@ -80,8 +80,8 @@ Result<void> Parts::finish() {
   }
   added_index.assign(static_cast<size_t>(size), -1);
   for (size_t i = 0; i < added.size(); ++i) added_index[static_cast<size_t>(added[i].id)] = static_cast<int32_t>(i);
-  raw_tokens.build(&added, std::move(raw));
-  normalized_tokens.build(&added, std::move(normalized));
+  raw_tokens.build(&added, raw);
+  normalized_tokens.build(&added, normalized);
   return {};
 }
 

@@ -14,7 +14,7 @@ namespace {
 
 // Runs `each` over the items of a true value, on demand. `prepare` makes `each` at the first pull.
 template <class Prepare>
-Value lazily(Interpreter& in, const Value& source, Prepare prepare) {
+Value lazily(Interpreter& in, const Value& source, const Prepare& prepare) {
   using Each = decltype(prepare());
   struct State {
     std::unique_ptr<Cursor> cursor;

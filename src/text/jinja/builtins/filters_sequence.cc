@@ -232,7 +232,7 @@ Value iterate_later(Heap& heap, std::function<std::vector<Value>()> make) {
 
 std::vector<Value> batch_rows(Heap& heap, const Value& v, const Bound& args) {
   const int64_t count = args.integer(0, 0);
-  const Value fill = args[1];
+  const Value& fill = args[1];
   std::vector<Value> rows;
   std::vector<Value> row;
   for (const Value& item : to_vector(heap, v)) {

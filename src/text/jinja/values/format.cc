@@ -71,7 +71,8 @@ std::string magnitude(double v, char type, int64_t precision, bool alternate) {
 }
 
 // Joins sign, prefix and digits and pads to the width.
-std::string finish_number(Heap& heap, const Spec& spec, bool negative, const std::string& prefix, std::string body) {
+std::string finish_number(Heap& heap, const Spec& spec, bool negative, const std::string& prefix,
+                          const std::string& body) {
   const std::string sign = negative ? "-" : spec.sign != 0 ? std::string(1, spec.sign) : "";
   const auto used = static_cast<int64_t>(sign.size() + prefix.size() + body.size());
   const char align = spec.align != 0 ? spec.align : spec.zero ? '=' : '>';

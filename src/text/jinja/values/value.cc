@@ -192,13 +192,13 @@ Value Heap::sequence(Kind kind, std::vector<Value> items) {
   return adopt(kind, object, bytes);
 }
 
-Value Heap::dict(std::vector<std::pair<Value, Value>> entries) {
+Value Heap::dict(const std::vector<std::pair<Value, Value>>& entries) {
   const size_t bytes = entries.size() * (2 * sizeof(Value) + 16);
   require(bytes);
   auto* object = new DictObject;
   Value result = adopt(Kind::kDict, object, bytes);
   object->entries.reserve(entries.size());
-  for (auto& [key, value] : entries) {
+  for (const auto& [key, value] : entries) {
     step();
     object->set(key, value);
   }

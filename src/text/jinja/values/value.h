@@ -232,7 +232,7 @@ class Heap {
   Value list(std::vector<Value> items) { return sequence(Kind::kList, std::move(items)); }
   Value tuple(std::vector<Value> items) { return sequence(Kind::kTuple, std::move(items)); }
   Value sequence(Kind kind, std::vector<Value> items);
-  Value dict(std::vector<std::pair<Value, Value>> entries);  // a later equal key overwrites
+  Value dict(const std::vector<std::pair<Value, Value>>& entries);  // a later equal key overwrites
   Value range(int64_t start, int64_t stop, int64_t step);
   Value view(const Value& dict, ViewOf of);
   Value iterator(std::function<bool(Value&)> pull);

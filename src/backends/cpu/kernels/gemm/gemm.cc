@@ -81,12 +81,12 @@ class Worker {
   void block(Range columns, Range rows, int64_t k, int64_t k_count) {
     const bool in_place = reads_b_in_place(rows);
     if (!g_.b.packed)
-      for (int64_t p = columns.begin; p < columns.end; ++p)
+      for (int64_t p = columns.begin; p < columns.end && k_count > 0; ++p)
         if (!in_place || columns_at(p) < k_.panel_columns) fill_b(p, p - columns.begin, k, k_count);
     const int64_t step = g_.a.packed ? rows.end - rows.begin : kBlockPanelsA;
     for (int64_t r = rows.begin; r < rows.end; r += step) {
       const Range some{r, std::min(rows.end, r + step)};
-      if (!g_.a.packed) fill_a(some, k, k_count);
+      if (!g_.a.packed && k_count > 0) fill_a(some, k, k_count);
       for (int64_t p = columns.begin; p < columns.end; ++p) panel(p, p - columns.begin, some, k, k_count);
     }
   }
@@ -190,6 +190,7 @@ size_t gemm_packed_b_floats(int64_t n, int64_t k, Isa isa) {
 }
 
 void pack_gemm_a(const GemmA& a, int64_t m, int64_t k, Isa isa, float* out, int thread, int num_threads) {
+  if (k == 0) return;  // there may be no data at all
   const GemmKernels& kernels = gemm_kernels(isa);
   const PanelSplit split(m, kernels.tile_rows);
   const Range range = partition(split.panels, thread, num_threads);
@@ -200,6 +201,7 @@ void pack_gemm_a(const GemmA& a, int64_t m, int64_t k, Isa isa, float* out, int 
 }
 
 void pack_gemm_b(const GemmB& b, int64_t n, int64_t k, Isa isa, float* out, int thread, int num_threads) {
+  if (k == 0) return;  // there may be no data at all
   const GemmKernels& kernels = gemm_kernels(isa);
   const int64_t panel = kernels.panel_columns;
   const Range range = partition(ceil_div(n, panel), thread, num_threads);
