@@ -74,6 +74,14 @@ constexpr Signature kSignatures[] = {
     {"Transpose", "perm:I"},
     {"Trilu", "upper:i"},
     {"Upsample", "mode:s scales:F"},
+    // Losses, later opsets, training.
+    {"NegativeLogLikelihoodLoss SoftmaxCrossEntropyLoss", "ignore_index:i reduction:s"},
+    {"CumProd", "exclusive:i reverse:i"},
+    {"BitCast", "to:i"},
+    {"ai.onnx.preview.training.Momentum", "alpha:f beta:f mode:s norm_coefficient:f"},
+    {"ai.onnx.preview.training.Adagrad", "decay_factor:f epsilon:f norm_coefficient:f"},
+    {"ai.onnx.preview.training.Adam", "alpha:f beta:f epsilon:f norm_coefficient:f norm_coefficient_post:f"},
+    {"ai.onnx.preview.training.Gradient", "xs:S y:s zs:S"},
 };
 
 Kind::Kind kind_of(char letter) {

@@ -35,6 +35,8 @@ const std::unordered_map<std::string_view, Convert>& conversions() {
         {"InstanceNormalization", convert_fixed_attributes},
         {"Gemm", convert_gemm},
         {"PRelu", convert_prelu},
+        {"BitCast", convert_cast},
+        {"ai.onnx.preview.training.Gradient", convert_gradient},
     };
     for (std::string_view name : {"Squeeze", "Unsqueeze", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp",
                                   "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"})
