@@ -37,6 +37,15 @@ const std::unordered_map<std::string_view, Convert>& conversions() {
         {"PRelu", convert_prelu},
         {"BitCast", convert_cast},
         {"ai.onnx.preview.training.Gradient", convert_gradient},
+        {"StringNormalizer", convert_string_normalizer},
+        {"ai.onnx.ml.CategoryMapper", convert_category_mapper},
+        {"ai.onnx.ml.LabelEncoder", convert_label_encoder},
+        {"ai.onnx.ml.LinearClassifier", convert_linear_classifier},
+        {"ai.onnx.ml.SVMRegressor", convert_svm_regressor},
+        {"ai.onnx.ml.Scaler", convert_scaler},
+        {"ai.onnx.ml.TreeEnsemble", convert_tree_ensemble},
+        {"ai.onnx.ml.TreeEnsembleClassifier", convert_tree_classifier},
+        {"ai.onnx.ml.TreeEnsembleRegressor", convert_tree_regressor},
     };
     for (std::string_view name : {"Squeeze", "Unsqueeze", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp",
                                   "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"})
