@@ -17,6 +17,7 @@ Result<RefState> prepare_label_encoder(const NodeView&);
 Result<RefState> prepare_trees(const NodeView&);
 Result<RefState> prepare_regex(const NodeView&);
 Result<RefState> prepare_tf_idf(const NodeView&);
+Result<RefState> prepare_tokenizer(const NodeView&);
 
 struct RefPrepared {
   Op op;
@@ -25,7 +26,7 @@ struct RefPrepared {
 inline constexpr RefPrepared kPrepared[] = {
     {Op::kLabelEncoder, prepare_label_encoder}, {Op::kTrees, prepare_trees},
     {Op::kTreeClassifier, prepare_trees},       {Op::kRegexFullMatch, prepare_regex},
-    {Op::kTfIdfVectorizer, prepare_tf_idf},
+    {Op::kTfIdfVectorizer, prepare_tf_idf},     {Op::kTokenizer, prepare_tokenizer},
 };
 
 }  // namespace ingot

@@ -89,7 +89,17 @@ constexpr Signature kSignatures[] = {
     {"TfIdfVectorizer",
      "max_gram_length:i max_skip_count:i min_gram_length:i mode:s ngram_counts:I ngram_indexes:I pool_int64s:I "
      "pool_strings:S weights:F"},
+    {"com.microsoft.Tokenizer", "mark:i mincharnum:i pad_value:s separators:S tokenexp:s"},
+    // Random numbers and images.
+    {"Bernoulli", "dtype:i seed:f"},
+    {"Multinomial", "dtype:i sample_size:i seed:f"},
+    {"RandomNormal", "dtype:i mean:f scale:f seed:f shape:I"},
+    {"RandomNormalLike", "dtype:i mean:f scale:f seed:f"},
+    {"RandomUniform", "dtype:i high:f low:f seed:f shape:I"},
+    {"RandomUniformLike", "dtype:i high:f low:f seed:f"},
+    {"ImageDecoder", "pixel_format:s"},
     // ai.onnx.ml.
+    {"ai.onnx.ml.ZipMap", "classlabels_int64s:I classlabels_strings:S"},
     {"ai.onnx.ml.Binarizer", "threshold:f"},
     {"ai.onnx.ml.CategoryMapper", "cats_int64s:I cats_strings:S default_int64:i default_string:s"},
     {"ai.onnx.ml.FeatureVectorizer", "inputdimensions:I"},

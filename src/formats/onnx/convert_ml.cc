@@ -79,6 +79,11 @@ Result<void> convert_svm_regressor(NodeDraft& d) {
   return {};
 }
 
+Result<void> convert_zip_map(NodeDraft& d) {
+  if (auto labels = d.take("classlabels_int64s")) d.attributes().set("classlabels_ints", *std::move(labels));
+  return {};
+}
+
 Result<void> convert_string_normalizer(NodeDraft& d) {
   d.take("locale");  // cases change by Unicode's mappings, everywhere alike
   return {};

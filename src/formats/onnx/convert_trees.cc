@@ -96,6 +96,7 @@ class NamedNodes {
   }
   size_t size() const { return node_.size(); }
   int64_t tree(size_t i) const { return tree_[i]; }
+  size_t sorted(size_t k) const { return order_[k]; }
   // The position of a node in the file's lists. Errors: there is none.
   Result<size_t> find(int64_t tree, int64_t node) const {
     const auto wanted = std::pair{tree, node};
@@ -111,6 +112,22 @@ class NamedNodes {
   std::vector<int64_t> tree_, node_;
   std::vector<size_t> order_;
 };
+
+// Every tree has one node that is nobody's child.
+Result<void> find_roots(const NodeDraft& d, const NamedNodes& names, const std::vector<char>& is_child,
+                        const std::vector<int32_t>& place, Flat& flat) {
+  for (size_t k = 0; k < names.size();) {
+    const int64_t tree = names.tree(names.sorted(k));
+    int roots = 0;
+    for (; k < names.size() && names.tree(names.sorted(k)) == tree; ++k) {
+      if (is_child[names.sorted(k)]) continue;
+      flat.roots.push_back(place[names.sorted(k)]);
+      ++roots;
+    }
+    if (roots != 1) return d.fail("tree {} has {} roots", tree, roots);
+  }
+  return {};
+}
 
 // Reads the nodes of versions 1 and 3; place[i] is what node i of the file became: a node, or ~leaf.
 Result<std::vector<int32_t>> read_nodes(NodeDraft& d, const NamedNodes& names, Flat& flat) {
@@ -139,9 +156,7 @@ Result<std::vector<int32_t>> read_nodes(NodeDraft& d, const NamedNodes& names, F
     flat.add_node(values[i], features[i], !missing.empty() && missing[i], static_cast<int32_t>(mode - kModes), place[a],
                   place[b]);
   }
-  for (size_t i = 0; i < n; ++i)
-    if (!is_child[i]) flat.roots.push_back(place[i]);
-  if (flat.roots.empty()) return d.fail("its nodes have no root: they lead in circles");
+  INGOT_TRY(find_roots(d, names, is_child, place, flat));
   flat.leaf_begin.assign(static_cast<size_t>(leaves) + 1, 0);
   return place;
 }

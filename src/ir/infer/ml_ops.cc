@@ -133,28 +133,34 @@ Result<void> infer_feature_vectorizer(InferContext& c) {
   return {};
 }
 
-// Keys and values: lists or a tensor each, of equal length; the values' type is the result's.
+namespace {
+
+// The list or tensor that plays `role`, keys or values: the first that is there, as the kernel takes it.
+struct Column {
+  DType dtype;
+  int64_t size;
+};
+std::optional<Column> column_of(const Attributes& a, const std::string& role) {
+  const auto of = [](DType dtype, size_t size) { return Column{dtype, static_cast<int64_t>(size)}; };
+  if (a.has(role + "_strings")) return of(DType::kString, a.strings(role + "_strings").size());
+  if (a.has(role + "_int64s")) return of(DType::kI64, a.ints(role + "_int64s").size());
+  if (a.has(role + "_floats")) return of(DType::kF32, a.floats(role + "_floats").size());
+  if (const Tensor* t = a.tensor(role + "_tensor")) return Column{t->dtype(), t->shape().num_elements()};
+  return std::nullopt;
+}
+
+}  // namespace
+
+// Keys and values are as many; the values' type is the result's.
 Result<void> infer_label_encoder(InferContext& c) {
-  const Attributes& a = c.attributes();
-  const auto count = [&](std::string_view role) {
-    const Tensor* t = a.tensor(fmt::format("{}_tensor", role));
-    return a.strings(fmt::format("{}_strings", role)).size() + a.ints(fmt::format("{}_int64s", role)).size() +
-           a.floats(fmt::format("{}_floats", role)).size() + static_cast<size_t>(t ? t->shape().num_elements() : 0);
-  };
-  if (count("keys") != count("values")) return c.fail("has {} keys and {} values", count("keys"), count("values"));
-  const auto type_of = [&](std::string_view role) -> std::optional<DType> {
-    if (a.has(fmt::format("{}_strings", role))) return DType::kString;
-    if (a.has(fmt::format("{}_int64s", role))) return DType::kI64;
-    if (a.has(fmt::format("{}_floats", role))) return DType::kF32;
-    if (const Tensor* t = a.tensor(fmt::format("{}_tensor", role))) return t->dtype();
-    return std::nullopt;
-  };
-  const auto keys = type_of("keys"), values = type_of("values");
+  const auto keys = column_of(c.attributes(), "keys"), values = column_of(c.attributes(), "values");
   if (!keys || !values) return c.fail("has no keys or no values");
-  if (const Tensor* t = a.tensor("default_tensor"); t && (t->dtype() != *values || t->shape().num_elements() != 1))
-    return c.fail("default_tensor is not one {}", dtype_name(*values));
-  INGOT_TRY(require_dtype(c, 0, *keys));
-  c.set(0, Type{*values, c.type(0).dims});
+  if (keys->size != values->size) return c.fail("has {} keys and {} values", keys->size, values->size);
+  const Tensor* t = c.attributes().tensor("default_tensor");
+  if (t && (t->dtype() != values->dtype || t->shape().num_elements() != 1))
+    return c.fail("default_tensor is not one {}", dtype_name(values->dtype));
+  INGOT_TRY(require_dtype(c, 0, keys->dtype));
+  c.set(0, Type{values->dtype, c.type(0).dims});
   return {};
 }
 
@@ -281,6 +287,16 @@ Result<void> infer_tree_classifier(InferContext& c) {
   const size_t classes = num_labels(c);
   if (!classes || classes > kClassesMax) return c.fail("has {} class labels", classes);
   return set_classes(c, x.rows, classes);
+}
+
+Result<void> infer_zip_map(InferContext& c) {
+  const size_t labels = num_labels(c);
+  if (!labels) return c.fail("names no class labels, or two kinds of them");
+  if (c.ranked(0) && (c.rank(0) < 1 || c.rank(0) > 2))
+    return c.fail("the scores are {}, not [N,C] or [C]", c.type(0).to_string());
+  if (c.ranked(0)) INGOT_TRY(require_features(c, c.dims(0).back(), labels));
+  c.set(0, c.type(0));
+  return {};
 }
 
 }  // namespace ingot

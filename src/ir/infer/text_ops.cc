@@ -48,6 +48,18 @@ Result<void> infer_regex_full_match(InferContext& c) {
   return {};
 }
 
+Result<void> infer_tokenizer(InferContext& c) {
+  INGOT_TRY(require_dtype(c, 0, DType::kString));
+  if (c.attributes().strings("separators").empty() && !c.attributes().has("tokenexp"))
+    return c.fail("has neither separators nor tokenexp");
+  if (!c.ranked(0)) return c.set_unranked(0, DType::kString), Result<void>{};
+  if (c.rank(0) + 1 > limits::kRankMax) return c.fail("rank {} is over the limit", c.rank(0) + 1);
+  Dims out = c.dims(0);
+  out.push_back(Dim::unknown());
+  c.set(0, DType::kString, std::move(out));
+  return {};
+}
+
 namespace {
 
 constexpr int64_t kGramLengthMax = 1024, kSkipMax = 1 << 20, kGramIndexMax = int64_t{1} << 30;

@@ -1,4 +1,4 @@
-// Stands in for the kernels of text/ where no foreign library is built: each refuses to run.
+// Stands in for the kernels of text/ and image/ where no foreign library is built: each refuses to run.
 #include "backends/ref/dispatch.h"
 #include "backends/ref/kernels.h"
 #include "backends/ref/prepare.h"
@@ -13,10 +13,13 @@ void refuse(KernelContext& c) {
 
 }  // namespace
 
+void ref_ImageDecoder(KernelContext& c) { refuse(c); }
+void ref_Tokenizer(KernelContext& c) { refuse(c); }
 void ref_StringConcat(KernelContext& c) { refuse(c); }
 void ref_StringSplit(KernelContext& c) { refuse(c); }
 void ref_StringNormalizer(KernelContext& c) { refuse(c); }
 void ref_RegexFullMatch(KernelContext& c) { refuse(c); }
+Result<RefState> prepare_tokenizer(const NodeView&) { return RefState{}; }
 Result<RefState> prepare_regex(const NodeView&) { return RefState{}; }
 
 }  // namespace ingot
