@@ -131,7 +131,8 @@ void Binder::classify_steps() {
     const Node& n = graph_.node(id);
     const int flags = op_schema(n.op).flags;
     bool dynamic = flags & kOpControl;
-    for (ValueId v : n.outputs) dynamic |= !bound(v).known;
+    for (ValueId v : n.outputs)  // strings are objects: not for the arena
+      dynamic |= !bound(v).known || graph_.value(v).type.dtype == DType::kString;
     if (flags & kOpView) dynamic |= dynamic_[static_cast<size_t>(n.inputs[0])] != 0;
     for (ValueId v : n.outputs) dynamic_[static_cast<size_t>(v)] = dynamic;
   }

@@ -79,6 +79,18 @@ Result<void> convert_batch_normalization(NodeDraft&);
 Result<void> convert_group_normalization(NodeDraft&);
 Result<void> convert_gemm(NodeDraft&);
 Result<void> convert_prelu(NodeDraft&);
+Result<void> convert_gradient(NodeDraft&);
+Result<void> convert_random(NodeDraft&);
+Result<void> convert_string_normalizer(NodeDraft&);
+Result<void> convert_category_mapper(NodeDraft&);
+Result<void> convert_label_encoder(NodeDraft&);
+Result<void> convert_linear_classifier(NodeDraft&);
+Result<void> convert_svm_regressor(NodeDraft&);
+Result<void> convert_scaler(NodeDraft&);
+Result<void> convert_zip_map(NodeDraft&);
+Result<void> convert_tree_ensemble(NodeDraft&);
+Result<void> convert_tree_classifier(NodeDraft&);
+Result<void> convert_tree_regressor(NodeDraft&);
 Result<void> convert_fixed_attributes(NodeDraft&);  // drops attributes that say nothing
 
 }  // namespace ingot::onnx

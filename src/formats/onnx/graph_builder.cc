@@ -186,6 +186,12 @@ Result<std::vector<ValueId>> GraphBuilder::add_node(Node node, const std::vector
   return results;
 }
 
+Result<ValueId> GraphBuilder::find_value(const std::string& name) const {
+  const auto it = scope_.find(name);
+  if (it == scope_.end()) return invalid("[onnx] value '{}' is not defined before the node that names it", name);
+  return it->second;
+}
+
 std::optional<bool> GraphBuilder::condition_of(ValueId v) const {
   const Tensor* t = graph_.constant(v);
   if (t && t->dtype() == DType::kBool && t->shape().num_elements() == 1) return *t->as<uint8_t>() != 0;
