@@ -17,6 +17,7 @@ const std::unordered_map<std::string_view, Convert>& conversions() {
         {"CastLike", convert_cast_like},
         {"Constant", convert_constant},
         {"EyeLike", convert_output_dtype},
+        {"SequenceEmpty", convert_output_dtype},
         {"QuantizeLinear", convert_output_dtype},
         {"DequantizeLinear", convert_output_dtype},
         {"Softmax", convert_softmax},
