@@ -79,6 +79,8 @@ Result<void> convert_batch_normalization(NodeDraft&);
 Result<void> convert_group_normalization(NodeDraft&);
 Result<void> convert_gemm(NodeDraft&);
 Result<void> convert_prelu(NodeDraft&);
+Result<void> convert_attention(NodeDraft&);
+Result<void> convert_swiglu(NodeDraft&);
 Result<void> convert_fixed_attributes(NodeDraft&);  // drops attributes that say nothing
 
 }  // namespace ingot::onnx
