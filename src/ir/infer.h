@@ -79,6 +79,10 @@ Result<Dims> broadcast(const Dims& a, const Dims& b);
 // A possibly negative axis as [0, rank). Errors: kInvalidArgument.
 Result<int> normalize_axis(int64_t axis, int rank);
 
+// The type that a subgraph's input `i` gets from its node's operand number subgraph_operand(): a slice of what Scan
+// goes through, an element of a sequence, or the operand's own. nullopt if there is no such operand.
+std::optional<Type> subgraph_input(const Node& node, const std::vector<const Type*>& operands, size_t i);
+
 // Checks of an operand, which may be missing. Errors: kInvalidArgument, in the node's name.
 Result<void> require_index(InferContext&, int i);       // i32 or i64: what kernels read indices and sizes as
 Result<void> require_index_list(InferContext&, int i);  // the same, rank 0 or 1, up to kKnownElementsMax elements
@@ -98,6 +102,20 @@ Result<void> infer_gather(InferContext&);
 Result<void> infer_split(InferContext&);
 Result<void> infer_layer_normalization(InferContext&);
 Result<void> infer_if(InferContext&);
+Result<void> infer_loop(InferContext&);
+Result<void> infer_scan(InferContext&);
+Result<void> infer_sequence_map(InferContext&);
+Result<void> infer_sequence_empty(InferContext&);
+Result<void> infer_sequence_construct(InferContext&);
+Result<void> infer_sequence_insert(InferContext&);
+Result<void> infer_sequence_erase(InferContext&);
+Result<void> infer_sequence_at(InferContext&);
+Result<void> infer_sequence_length(InferContext&);
+Result<void> infer_split_to_sequence(InferContext&);
+Result<void> infer_concat_from_sequence(InferContext&);
+Result<void> infer_optional(InferContext&);
+Result<void> infer_optional_has_element(InferContext&);
+Result<void> infer_optional_get_element(InferContext&);
 Result<void> infer_pow(InferContext&);
 Result<void> infer_variadic(InferContext&);
 Result<void> infer_compare(InferContext&);
@@ -173,6 +191,32 @@ Result<void> infer_multinomial(InferContext&);
 Result<void> infer_tokenizer(InferContext&);
 Result<void> infer_zip_map(InferContext&);
 Result<void> infer_image_decoder(InferContext&);
+Result<void> infer_attention(InferContext&);
+Result<void> infer_rotary_embedding(InferContext&);
+Result<void> infer_tensor_scatter(InferContext&);
+Result<void> infer_linear_attention(InferContext&);
+Result<void> infer_causal_conv(InferContext&);
+Result<void> infer_lstm(InferContext&);
+Result<void> infer_gru(InferContext&);
+Result<void> infer_rnn(InferContext&);
+Result<void> infer_non_max_suppression(InferContext&);
+Result<void> infer_roi_align(InferContext&);
+Result<void> infer_max_roi_pool(InferContext&);
+Result<void> infer_grid_sample(InferContext&);
+Result<void> infer_affine_grid(InferContext&);
+Result<void> infer_deform_conv(InferContext&);
+Result<void> infer_col2im(InferContext&);
+Result<void> infer_max_unpool(InferContext&);
+Result<void> infer_center_crop_pad(InferContext&);
+Result<void> infer_reverse_sequence(InferContext&);
+Result<void> infer_unique(InferContext&);
+Result<void> infer_det(InferContext&);
+Result<void> infer_dropout(InferContext&);
+Result<void> infer_dft(InferContext&);
+Result<void> infer_stft(InferContext&);
+Result<void> infer_window(InferContext&);
+Result<void> infer_mel_weights(InferContext&);
+Result<void> infer_group_query_attention(InferContext&);
 Result<void> infer_embedding(InferContext&);
 Result<void> infer_linear(InferContext&);
 Result<void> infer_gated_activation(InferContext&);

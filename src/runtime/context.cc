@@ -27,18 +27,6 @@ Result<std::shared_ptr<std::byte>> allocate_arena(size_t bytes) {
 
 }  // namespace
 
-// Operand views of one bound step, ready for its kernel.
-struct ExecutionContext::StepState {
-  std::vector<TensorView> inputs;
-  std::vector<TensorRef> outputs;
-  std::byte* scratch = nullptr;
-  std::shared_ptr<std::byte> dynamic_scratch;
-  size_t dynamic_scratch_bytes = 0;
-  std::vector<TensorView> dynamic_outputs;  // what the kernel's sizes are asked for
-  bool parallel = false;                    // of a dynamic step, decided by thread 0
-  int chosen = -1;                          // control flow: the subgraph to run
-};
-
 ExecutionContext::ExecutionContext(std::shared_ptr<const Plan> plan, ThreadPool& pool)
     : plan_(std::move(plan)), pool_(pool), nested_(plan_->steps().size()), failed_step_(kNoFailure) {
   dynamic_.resize(plan_->graph().num_values());
@@ -73,7 +61,8 @@ Result<void> ExecutionContext::bind_inputs(std::span<const TensorView> inputs, s
     if (inputs[i].dtype != v.type.dtype)
       return invalid("[run] input '{}' is {}, the model wants {}", v.name, dtype_name(inputs[i].dtype),
                      v.type.to_string());
-    input_shapes_.push_back(inputs[i].shape);
+    // How long a sequence is decides nothing: one binding serves all.
+    input_shapes_.push_back(is_container(v.type.dtype) ? Shape{} : inputs[i].shape);
   }
   for (const TensorRef& s : states) state_shapes_.push_back(s.shape);
   auto binding = INGOT_TRY(find_binding(input_shapes_, state_shapes_));
@@ -139,7 +128,8 @@ void ExecutionContext::refresh_inputs(size_t index) {
   for (ValueId v : n.inputs) in.push_back(v == kNoValue ? TensorView{} : TensorView(views_[static_cast<size_t>(v)]));
 }
 
-Result<void> ExecutionContext::run(std::vector<StepTime>* profile) {
+Result<void> ExecutionContext::run(std::vector<StepTime>* profile, const RunOptions& options) {
+  own_control_ = RunControl(options);
   failed_step_.store(kNoFailure, std::memory_order_relaxed);
   const bool any_parallel = std::any_of(binding_->steps.begin(), binding_->steps.end(),
                                         [](const BoundStep& b) { return b.parallel || b.dynamic; });
@@ -166,6 +156,8 @@ void ExecutionContext::walk(int thread, int num_threads, std::vector<StepTime>* 
       pool_.barrier();
       fence = i;
     }
+    if (thread == 0 && control_->may_stop())
+      if (auto go_on = control_->check(); !go_on) record_failure(i, go_on.error());
     const size_t failed = failed_step_.load(std::memory_order_acquire);
     stopped |= failed < fence || (failed != kNoFailure && num_threads == 1);
     if (stopped) continue;
@@ -272,6 +264,7 @@ Result<void> ExecutionContext::size_outputs(size_t index) {
     // Borrowed for the length of this call.
     tensors[i] = Tensor(s.inputs[i], std::shared_ptr<const void>(s.inputs[i].data, [](const void*) {}));
     in[i] = {Type::of(s.inputs[i]), std::nullopt, s.inputs[i].data ? &tensors[i] : nullptr};
+    in[i].type.elements = plan_->graph().value(n.inputs[i]).type.elements;
   }
   InferContext context(n, in, out);
   INGOT_TRY(infer_node(context));
@@ -303,45 +296,15 @@ Result<void> ExecutionContext::size_outputs(size_t index) {
 Result<std::byte*> ExecutionContext::dynamic_memory(ValueId v, size_t bytes) {
   Dynamic& d = dynamic_[static_cast<size_t>(v)];
   const Value& value = plan_->graph().value(v);
-  if (value.type.dtype == DType::kString) {
-    d.strings = Tensor::allocate(DType::kString, views_[static_cast<size_t>(v)].shape);
-    return static_cast<std::byte*>(const_cast<void*>(d.strings.view().data));
+  if (holds_objects(value.type.dtype)) {
+    d.objects = Tensor::allocate(value.type.dtype, views_[static_cast<size_t>(v)].shape);
+    return static_cast<std::byte*>(const_cast<void*>(d.objects.view().data));
   }
   if (bytes > d.bytes || !d.memory) {
     d.memory = INGOT_TRY(allocate_arena(bytes + 1));
     d.bytes = bytes;
   }
   return static_cast<std::byte*>(d.memory.get());
-}
-
-// If: thread 0 chooses and binds the branch, all threads walk it, its outputs become this node's.
-void ExecutionContext::run_control(size_t index, int thread, int num_threads) {
-  const size_t plan_step = binding_->steps[index].step;
-  StepState& s = steps_[index];
-  if (thread == 0) {
-    refresh_inputs(index);
-    s.chosen = s.inputs[0].as<uint8_t>()[0] ? 0 : 1;
-    const Node& n = plan_->graph().node(plan_->steps()[plan_step].node);
-    if (n.subgraphs[0].first != "then_branch") s.chosen = 1 - s.chosen;
-    ExecutionContext& sub = *nested_[plan_step][static_cast<size_t>(s.chosen)];
-    sub.failed_step_.store(kNoFailure, std::memory_order_relaxed);
-    if (auto ok = sub.bind_inputs(std::span(s.inputs).subspan(1), {}); !ok) {
-      record_failure(index, ok.error());
-      s.chosen = -1;
-    }
-  }
-  if (num_threads > 1) pool_.barrier();
-  if (s.chosen < 0) return;
-  ExecutionContext& sub = *nested_[plan_step][static_cast<size_t>(s.chosen)];
-  sub.walk(thread, num_threads, nullptr);
-  if (num_threads > 1) pool_.barrier();
-  if (thread != 0) return;
-  if (sub.failed_step_.load(std::memory_order_acquire) != kNoFailure) return record_failure(index, sub.failure_);
-  const Node& n = plan_->graph().node(plan_->steps()[plan_step].node);
-  for (size_t i = 0; i < n.outputs.size(); ++i) {
-    const TensorView t = sub.output(i);
-    views_[static_cast<size_t>(n.outputs[i])] = {t.dtype, t.shape, const_cast<void*>(t.data)};
-  }
 }
 
 void ExecutionContext::record_failure(size_t step, Status status) {

@@ -1,10 +1,10 @@
 // One execution of a plan: its memory, and the walk over the steps by all threads.
 //
 // A context is bound to input shapes (bindings are cached), holds the arena and the values whose size only the
-// data can tell, and runs nested plans (If) with the same threads. Memory is kept from run to run: a run with shapes
-// seen before asks for no pages unless data-dependent sizes grow. Steps whose shapes the data decides infer them
-// anew in each run, which takes small allocations; other steps take none.
-// Thread-safety: one run at a time.
+// data can tell, and runs nested plans (If, Loop, Scan, SequenceMap) with the same threads. Memory is kept from run to
+// run: a run with shapes seen before asks for no pages unless data-dependent sizes grow. Steps whose shapes the data
+// decides infer them anew in each run, which takes small allocations; other steps take none. Thread-safety: one run at
+// a time.
 #pragma once
 
 #include <atomic>
@@ -15,6 +15,8 @@
 
 #include "plan/binding.h"
 #include "plan/plan.h"
+#include "runtime/iterations.h"
+#include "runtime/run_options.h"
 #include "tensor/tensor.h"
 
 namespace ingot {
@@ -33,21 +35,40 @@ class ExecutionContext {
 
   // Fixes shapes and addresses for the next run. states: memory of the session, may be empty.
   Result<void> bind_inputs(std::span<const TensorView> inputs, std::span<const TensorRef> states);
-  // Runs it with all threads of the pool. Errors: what a kernel reported.
-  Result<void> run(std::vector<StepTime>* profile = nullptr);
+  // Runs it with all threads of the pool. Errors: what a kernel reported, and RunControl's.
+  Result<void> run(std::vector<StepTime>* profile = nullptr, const RunOptions& options = {});
   // Valid until the next bind_inputs().
   TensorView output(size_t i) const { return views_[static_cast<size_t>(plan_->graph().outputs()[i])]; }
   size_t arena_bytes() const { return arena_bytes_; }
 
  private:
-  struct StepState;
+  // Operand views of one bound step, ready for its kernel.
+  struct StepState {
+    std::vector<TensorView> inputs;
+    std::vector<TensorRef> outputs;
+    std::byte* scratch = nullptr;
+    std::shared_ptr<std::byte> dynamic_scratch;
+    size_t dynamic_scratch_bytes = 0;
+    std::vector<TensorView> dynamic_outputs;  // what the kernel's sizes are asked for
+    bool parallel = false;                    // of a dynamic step, decided by thread 0
+    int chosen = -1;                          // control flow: the subgraph to run; -1: none
+    std::unique_ptr<Iterations> iterations;   // Loop, Scan, SequenceMap
+    std::vector<TensorView> body_inputs;
+  };
 
   // The part of run() that every thread walks.
   void walk(int thread, int num_threads, std::vector<StepTime>* profile);
   void run_step(size_t index, int thread, int num_threads);
   void run_kernel(size_t index, const BoundStep& b, int thread, int num_threads, bool parallel);
   bool prepare_dynamic(size_t index);
+  // Control flow (control.cc): thread 0 binds a nested plan, all threads walk it.
   void run_control(size_t index, int thread, int num_threads);
+  void run_branch(size_t index, int thread, int num_threads);
+  void run_iterations(size_t index, int thread, int num_threads);
+  bool prepare_branch(size_t index);
+  bool prepare_iteration(size_t index, bool first);
+  Result<void> finish_iteration(size_t index);
+  Result<void> bind_nested(ExecutionContext& nested, std::span<const TensorView> inputs);
   Result<void> size_outputs(size_t index);
   void refresh_inputs(size_t index);
   Result<std::shared_ptr<const Binding>> find_binding(std::span<const Shape> inputs, std::span<const Shape> states);
@@ -77,10 +98,13 @@ class ExecutionContext {
   struct Dynamic {
     std::shared_ptr<void> memory;
     size_t bytes = 0;
-    Tensor strings;
+    Tensor objects;
   };
   std::vector<Dynamic> dynamic_;                                        // by ValueId
   std::vector<std::vector<std::unique_ptr<ExecutionContext>>> nested_;  // by plan step, by subgraph
+
+  RunControl own_control_;
+  RunControl* control_ = &own_control_;  // of the run; a nested context has its owner's
 
   std::mutex failure_mutex_;
   std::atomic<size_t> failed_step_;  // the first binding step that failed

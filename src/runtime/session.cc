@@ -67,7 +67,13 @@ Result<void> Session::allocate_states() {
   return {};
 }
 
-Result<Session::Outputs> Session::run(std::span<const TensorView> inputs, Profile* profile) {
+Result<Session::Outputs> Session::run(std::span<const TensorView> inputs, Profile* profile, const RunOptions& options) {
+  for (size_t i = 0; i < std::min(inputs.size(), graph().inputs().size()); ++i) {
+    const Value& v = graph().value(graph().inputs()[i]);
+    if (!v.type.is_container()) continue;
+    if (const std::string misfit = find_misfit(inputs[i], v.type); !misfit.empty())
+      return invalid("[run] input '{}' ({}): {}", v.name, v.type.to_string(), misfit);
+  }
   std::unique_ptr<ExecutionContext> context;
   {
     std::lock_guard lock(mutex_);
@@ -79,7 +85,7 @@ Result<Session::Outputs> Session::run(std::span<const TensorView> inputs, Profil
   if (!context) context = std::make_unique<ExecutionContext>(plan_, *options_.pool);
   Outputs outputs(*this, std::move(context));
   INGOT_TRY(outputs.context_->bind_inputs(inputs, states_));
-  INGOT_TRY(outputs.context_->run(profile ? &profile->steps : nullptr));
+  INGOT_TRY(outputs.context_->run(profile ? &profile->steps : nullptr, options));
   return outputs;
 }
 

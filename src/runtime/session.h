@@ -71,8 +71,8 @@ class Session {
   // Contexts that keep their memory for the next runs.
   size_t idle_contexts() const;
 
-  // Errors: kInvalidArgument for inputs that do not fit, and what a kernel reports about the data.
-  Result<Outputs> run(std::span<const TensorView> inputs, Profile* profile = nullptr);
+  // Errors: kInvalidArgument for inputs that do not fit, what a kernel reports about the data, and RunControl's.
+  Result<Outputs> run(std::span<const TensorView> inputs, Profile* profile = nullptr, const RunOptions& options = {});
 
  private:
   Session(std::shared_ptr<const Plan> plan, SessionOptions options)

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "formats/onnx/convert.h"
+#include "formats/onnx/types.h"
 
 namespace ingot::onnx {
 namespace {
@@ -20,41 +21,76 @@ struct Signature {
 constexpr Signature kSignatures[] = {
     {"Abs Ceil Exp Floor Log Max Mean Min Neg PRelu Reciprocal Relu Sigmoid Sqrt Sum Tanh", "consumed_inputs:I"},
     {"Add Div Mul Sub", "axis:i broadcast:i consumed_inputs:I"},
+    {"AffineGrid", "align_corners:i"},
     {"And Equal Greater Less Or Pow Xor", "axis:i broadcast:i"},
     {"ArgMax ArgMin", "axis:i keepdims:i select_last_index:i"},
+    {"Attention",
+     "is_causal:i kv_num_heads:i left_window_size:i q_num_heads:i qk_matmul_output_mode:i right_window_size:i scale:f "
+     "softcap:f softmax_precision:i"},
     {"AveragePool", "auto_pad:s ceil_mode:i count_include_pad:i dilations:I kernel_shape:I pads:I strides:I"},
     {"BatchNormalization", "consumed_inputs:I epsilon:f is_test:i momentum:f spatial:i training_mode:i"},
     {"BitShift", "direction:s"},
+    {"BlackmanWindow", "output_datatype:i periodic:i"},
     {"Cast", "round_mode:s saturate:i to:i"},
     {"CastLike", "round_mode:s saturate:i"},
+    {"CausalConvWithState", "activation:s"},
     {"Celu Swish ThresholdedRelu", "alpha:f"},
+    {"CenterCropPad", "axes:I"},
     {"Clip", "consumed_inputs:I max:f min:f"},
+    {"Col2Im", "dilations:I pads:I strides:I"},
     {"Compress Concat Flatten Gather GatherElements Hardmax LogSoftmax OneHot Scatter Softmax", "axis:i"},
-    {"Constant", "value:t value_float:f value_floats:F value_int:i value_ints:I value_string:s value_strings:S"},
+    {"Constant",
+     "sparse_value:t value:t value_float:f value_floats:F value_int:i value_ints:I value_string:s value_strings:S"},
+    {"ConcatFromSequence", "axis:i new_axis:i"},
     {"ConstantOfShape", "value:t"},
     {"Conv ConvInteger", "auto_pad:s dilations:I group:i kernel_shape:I pads:I strides:I"},
     {"ConvTranspose", "auto_pad:s dilations:I group:i kernel_shape:I output_padding:I output_shape:I pads:I strides:I"},
     {"CumSum", "exclusive:i reverse:i"},
+    {"DFT", "axis:i inverse:i onesided:i"},
+    {"DeformConv", "dilations:I group:i kernel_shape:I offset_group:i pads:I strides:I"},
     {"DepthToSpace SpaceToDepth", "blocksize:i mode:s"},
     {"DequantizeLinear", "axis:i block_size:i output_dtype:i"},
     {"Dropout", "consumed_inputs:I is_test:i ratio:f seed:i"},
     {"Einsum", "equation:s"},
     {"Elu LeakyRelu", "alpha:f consumed_inputs:I"},
     {"EyeLike", "dtype:i k:i"},
+    {"GRU",
+     "activation_alpha:F activation_beta:F activations:S clip:f direction:s hidden_size:i layout:i output_sequence:i "
+     "linear_before_reset:i"},
     {"GatherND", "batch_dims:i"},
     {"Gelu", "approximate:s"},
     {"Gemm", "alpha:f beta:f broadcast:i transA:i transB:i"},
+    {"GlobalLpPool", "p:i"},
+    {"GridSample", "align_corners:i mode:s padding_mode:s"},
     {"GroupNormalization", "epsilon:f num_groups:i stash_type:i"},
+    {"HammingWindow", "output_datatype:i periodic:i"},
+    {"HannWindow", "output_datatype:i periodic:i"},
     {"HardSigmoid", "alpha:f beta:f consumed_inputs:I"},
     {"If", "else_branch:g then_branch:g"},
     {"InstanceNormalization", "consumed_inputs:I epsilon:f"},
     {"IsInf", "detect_negative:i detect_positive:i"},
     {"LRN", "alpha:f beta:f bias:f size:i"},
+    {"LSTM",
+     "activation_alpha:F activation_beta:F activations:S clip:f direction:s hidden_size:i layout:i output_sequence:i "
+     "input_forget:i"},
     {"LayerNormalization RMSNormalization", "axis:i epsilon:f stash_type:i"},
+    {"LinearAttention", "chunk_size:i kv_num_heads:i q_num_heads:i scale:f update_rule:s"},
+    {"LpNormalization", "axis:i p:i"},
+    {"LpPool", "auto_pad:s ceil_mode:i dilations:I kernel_shape:I p:i pads:I strides:I"},
     {"MaxPool", "auto_pad:s ceil_mode:i dilations:I kernel_shape:I pads:I storage_order:i strides:I"},
+    {"Loop SequenceMap", "body:g"},
+    {"Optional", "type:T"},
+    {"MaxRoiPool", "pooled_shape:I spatial_scale:f"},
+    {"MaxUnpool", "kernel_shape:I pads:I strides:I"},
+    {"MeanVarianceNormalization", "axes:I"},
+    {"MelWeightMatrix", "output_datatype:i"},
     {"Mod", "fmod:i"},
+    {"NonMaxSuppression", "center_point_box:i"},
     {"Pad", "mode:s paddings:I pads:I value:f"},
+    {"QLinearConv", "auto_pad:s dilations:I group:i kernel_shape:I pads:I strides:I"},
     {"QuantizeLinear", "axis:i block_size:i output_dtype:i saturate:i"},
+    {"RNN",
+     "activation_alpha:F activation_beta:F activations:S clip:f direction:s hidden_size:i layout:i output_sequence:i"},
     {"ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum "
      "ReduceSumSquare",
      "axes:I keepdims:i noop_with_empty_axes:i"},
@@ -62,18 +98,29 @@ constexpr Signature kSignatures[] = {
     {"Resize",
      "antialias:i axes:I coordinate_transformation_mode:s cubic_coeff_a:f exclude_outside:i extrapolation_value:f "
      "keep_aspect_ratio_policy:s mode:s nearest_mode:s"},
+    {"Scan",
+     "body:g directions:I num_scan_inputs:i scan_input_axes:I scan_input_directions:I scan_output_axes:I "
+     "scan_output_directions:I"},
+    {"ReverseSequence", "batch_axis:i time_axis:i"},
+    {"RoiAlign",
+     "coordinate_transformation_mode:s mode:s output_height:i output_width:i sampling_ratio:i spatial_scale:f"},
+    {"RotaryEmbedding", "interleaved:i num_heads:i rotary_embedding_dim:i"},
+    {"STFT", "onesided:i"},
     {"ScatterElements", "axis:i reduction:s"},
     {"ScatterND", "reduction:s"},
     {"Selu", "alpha:f consumed_inputs:I gamma:f"},
+    {"SequenceEmpty", "dtype:i"},
     {"Shape", "end:i start:i"},
     {"Shrink", "bias:f lambd:f"},
     {"Slice", "axes:I ends:I starts:I"},
     {"Split", "axis:i num_outputs:i split:I"},
+    {"SplitToSequence", "axis:i keepdims:i"},
     {"Squeeze Unsqueeze", "axes:I"},
+    {"SwiGLU", "alpha:f"},
+    {"TensorScatter", "axis:i mode:s"},
     {"TopK", "axis:i k:i largest:i sorted:i"},
     {"Transpose", "perm:I"},
     {"Trilu", "upper:i"},
-    {"Upsample", "mode:s scales:F"},
     // Losses, later opsets, training.
     {"NegativeLogLikelihoodLoss SoftmaxCrossEntropyLoss", "ignore_index:i reduction:s"},
     {"CumProd", "exclusive:i reverse:i"},
@@ -134,6 +181,39 @@ constexpr Signature kSignatures[] = {
      "nodes_hitrates:F nodes_hitrates_as_tensor:t nodes_missing_value_tracks_true:I nodes_modes:S nodes_nodeids:I "
      "nodes_treeids:I nodes_truenodeids:I nodes_values:F nodes_values_as_tensor:t post_transform:s target_ids:I "
      "target_nodeids:I target_treeids:I target_weights:F target_weights_as_tensor:t"},
+    {"Unique", "axis:i sorted:i"},
+    {"Upsample", "height_scale:f mode:s scales:F width_scale:f"},
+    {"SimplifiedLayerNormalization com.microsoft.SimplifiedLayerNormalization", "axis:i epsilon:f stash_type:i"},
+    {"ai.onnx.preview.FlexAttention", "prob_mod:g scale:f score_mod:g softmax_precision:i"},
+    {"com.microsoft.Attention",
+     "do_rotary:i mask_filter_value:f num_heads:i past_present_share_buffer:i qkv_hidden_sizes:I "
+     "rotary_embedding_dim:i scale:f unidirectional:i"},
+    {"com.microsoft.DequantizeLinear com.microsoft.QuantizeLinear", "axis:i block_size:i"},
+    {"com.microsoft.EmbedLayerNormalization", "epsilon:f mask_index_type:i"},
+    {"com.microsoft.FusedConv",
+     "activation:s activation_params:F auto_pad:s dilations:I group:i kernel_shape:I pads:I strides:I"},
+    {"com.microsoft.FusedGemm",
+     "activation:s activation_alpha:f activation_beta:f activation_gamma:f alpha:f beta:f transA:i transB:i"},
+    {"com.microsoft.FusedMatMul", "alpha:f transA:i transB:i transBatchA:i transBatchB:i"},
+    {"com.microsoft.GroupQueryAttention",
+     "do_rotary:i k_quant_type:s kv_cache_bit_width:i kv_num_heads:i local_window_size:i num_heads:i "
+     "qk_output:i rotary_interleaved:i scale:f smooth_softmax:i softcap:f v_quant_type:s"},
+    {"com.microsoft.MatMulNBits", "K:i N:i accuracy_level:i bits:i block_size:i"},
+    {"com.microsoft.MultiHeadAttention", "mask_filter_value:f num_heads:i scale:f unidirectional:i"},
+    {"com.microsoft.NhwcConv", "auto_pad:s dilations:I group:i kernel_shape:I pads:I strides:I"},
+    {"com.microsoft.NhwcMaxPool", "auto_pad:s ceil_mode:i dilations:I kernel_shape:I pads:I strides:I"},
+    {"com.microsoft.QAttention",
+     "do_rotary:i mask_filter_value:f num_heads:i past_present_share_buffer:i scale:f unidirectional:i"},
+    {"com.microsoft.QGemm", "alpha:f transA:i transB:i"},
+    {"com.microsoft.QLinearAveragePool",
+     "auto_pad:s ceil_mode:i channels_last:i count_include_pad:i kernel_shape:I pads:I strides:I"},
+    {"com.microsoft.QLinearConcat", "axis:i"},
+    {"com.microsoft.QLinearGlobalAveragePool", "channels_last:i"},
+    {"com.microsoft.QLinearLeakyRelu com.microsoft.QuickGelu", "alpha:f"},
+    {"com.microsoft.QLinearReduceMean", "axes:I keepdims:i"},
+    {"com.microsoft.QLinearSoftmax", "axis:i opset:i"},
+    {"com.microsoft.RotaryEmbedding", "interleaved:i is_packed_batching:i num_heads:i rotary_embedding_dim:i scale:f"},
+    {"com.microsoft.SkipLayerNormalization com.microsoft.SkipSimplifiedLayerNormalization", "epsilon:f"},
 };
 
 Kind::Kind kind_of(char letter) {
@@ -145,6 +225,7 @@ Kind::Kind kind_of(char letter) {
     case 'F': return Kind::FLOATS;
     case 'S': return Kind::STRINGS;
     case 't': return Kind::TENSOR;
+    case 'T': return Kind::TYPE_PROTO;
     default: return Kind::GRAPH;
   }
 }
@@ -166,29 +247,39 @@ std::optional<Kind::Kind> find_kind(std::string_view op, std::string_view attrib
 
 }  // namespace
 
-Result<Attributes> read_attributes(const pb::NodeDef& node, TensorReader& tensors) {
+Result<Attributes> read_attributes(const pb::NodeDef& node, const Expansion* expansion, TensorReader& tensors) {
   Attributes out;
   const std::string key = operator_key(node.domain(), node.op_type());
-  for (const pb::AttributeDef& a : node.attribute()) {
+  for (const pb::AttributeDef& given : node.attribute()) {
+    const std::string& name = given.name();
     const auto fail = [&](std::string_view what) {
-      return invalid("[onnx] {} '{}': attribute '{}' {}", node.op_type(), node.name(), a.name().substr(0, 100), what);
+      return invalid("[onnx] {} '{}': attribute '{}' {}", node.op_type(), node.name(), name.substr(0, 100), what);
     };
-    if (!a.ref_attr_name().empty()) return fail("refers to a function's attribute outside a function");
-    const auto kind = find_kind(key, a.name());
+    const auto kind = find_kind(key, name);
     if (!kind) return fail("is not known");
-    if (a.type() != *kind) return fail("has the wrong type");
+    const pb::AttributeDef* resolved = INGOT_TRY(resolve(given, expansion));
+    if (!resolved) continue;  // left out by the call: the default holds
+    const pb::AttributeDef& a = *resolved;
+    if (a.type() != *kind && !(*kind == Kind::TENSOR && a.type() == Kind::SPARSE_TENSOR))
+      return fail("has the wrong type");
     if (a.type() == Kind::GRAPH) continue;
-    if (out.has(a.name())) return fail("is given twice");
+    if (out.has(name)) return fail("is given twice");
     switch (a.type()) {
-      case Kind::INT: out.set(a.name(), a.i()); break;
-      case Kind::FLOAT: out.set(a.name(), a.f()); break;
-      case Kind::STRING: out.set(a.name(), a.s()); break;
-      case Kind::INTS: out.set(a.name(), std::vector<int64_t>(a.ints().begin(), a.ints().end())); break;
-      case Kind::FLOATS: out.set(a.name(), std::vector<float>(a.floats().begin(), a.floats().end())); break;
-      case Kind::STRINGS: out.set(a.name(), std::vector<std::string>(a.strings().begin(), a.strings().end())); break;
+      case Kind::INT: out.set(name, a.i()); break;
+      case Kind::FLOAT: out.set(name, a.f()); break;
+      case Kind::STRING: out.set(name, a.s()); break;
+      case Kind::INTS: out.set(name, std::vector<int64_t>(a.ints().begin(), a.ints().end())); break;
+      case Kind::FLOATS: out.set(name, std::vector<float>(a.floats().begin(), a.floats().end())); break;
+      case Kind::STRINGS: out.set(name, std::vector<std::string>(a.strings().begin(), a.strings().end())); break;
+      case Kind::TYPE_PROTO: {
+        const auto unknown = [](int, const std::string&) { return Dim::unknown(); };
+        out.set(name, INGOT_TRY(type_of(a.tp(), node.name(), unknown)).to_string());
+        break;
+      }
+      case Kind::SPARSE_TENSOR: out.set(name, INGOT_TRY(tensors.read_sparse(a.sparse_tensor()))); break;
       default: {
         bool file_backed = false;
-        out.set(a.name(), INGOT_TRY(tensors.read(a.t(), &file_backed)));
+        out.set(name, INGOT_TRY(tensors.read(a.t(), &file_backed)));
       }
     }
   }

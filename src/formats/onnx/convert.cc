@@ -3,6 +3,7 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "formats/onnx/convert_microsoft.h"
 #include "formats/onnx/graph_builder.h"
 #include "tensor/half.h"
 
@@ -13,12 +14,31 @@ namespace {
 const std::unordered_map<std::string_view, Convert>& conversions() {
   static const std::unordered_map<std::string_view, Convert> map = [] {
     std::unordered_map<std::string_view, Convert> m{
+        {"Attention", convert_attention},
         {"Cast", convert_cast},
         {"CastLike", convert_cast_like},
         {"Constant", convert_constant},
         {"EyeLike", convert_output_dtype},
+        {"SequenceEmpty", convert_output_dtype},
         {"QuantizeLinear", convert_output_dtype},
         {"DequantizeLinear", convert_output_dtype},
+        {"SwiGLU", convert_swiglu},
+        {"ai.onnx.preview.FlexAttention", convert_fixed_attributes},  // flex_attention.cc
+        {"HannWindow", convert_output_datatype},
+        {"HammingWindow", convert_output_datatype},
+        {"BlackmanWindow", convert_output_datatype},
+        {"MelWeightMatrix", convert_output_datatype},
+        {"DFT", convert_dft},
+        {"GridSample", convert_grid_sample},
+        {"RoiAlign", convert_roi_align},
+        {"LSTM", convert_recurrent},
+        {"GRU", convert_recurrent},
+        {"RNN", convert_recurrent},
+        {"QLinearMatMul", convert_qlinear_matmul},
+        {"QLinearConv", convert_qlinear_conv},
+        {"MeanVarianceNormalization", convert_mean_variance_normalization},
+        {"LpNormalization", convert_lp_normalization},
+        {"GlobalLpPool", convert_global_lp_pool},
         {"Softmax", convert_softmax},
         {"LogSoftmax", convert_softmax},
         {"Hardmax", convert_softmax},
@@ -74,6 +94,11 @@ std::string operator_key(std::string_view domain, std::string_view op_type) {
 
 std::optional<OperatorEntry> find_operator(std::string_view key) {
   if (key.starts_with("ingot.")) return std::nullopt;  // Ingot's own ops are not ONNX operators
+  constexpr std::string_view kMicrosoft = "com.microsoft.";
+  if (key.starts_with(kMicrosoft) || key == "SimplifiedLayerNormalization") {
+    const Convert convert = find_microsoft(key.starts_with(kMicrosoft) ? key.substr(kMicrosoft.size()) : key);
+    return convert ? std::optional(OperatorEntry{std::nullopt, convert}) : std::nullopt;
+  }
   if (key == "Scatter") return OperatorEntry{Op::kScatterElements};
   const auto op = op_from_name(key);
   const auto it = conversions().find(key);

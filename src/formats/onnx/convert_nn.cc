@@ -46,31 +46,14 @@ Result<void> convert_clip(NodeDraft& d) {
   return {};
 }
 
-// Inference only: the mask, if asked for, is all true.
-Result<void> convert_dropout(NodeDraft& d) {
-  if (!d.has_input(0)) return d.fail("has no operand");
-  if (d.has_input(2)) {
-    const Tensor* training = d.builder.graph().constant(d.node.inputs[2]);
-    if (!training || training->dtype() != DType::kBool || training->shape().num_elements() != 1 ||
-        *training->as<uint8_t>())
-      return d.unsupported("training mode");
-  }
-  const ValueId x = d.node.inputs[0];
-  d.results = {INGOT_TRY(d.add(Op::kIdentity, {x}))};
-  if (d.num_outputs < 2) return {};
-  // The mask: true wherever the input is, by comparing its shape's size with itself.
-  Tensor yes = Tensor::allocate(DType::kBool, Shape{1});
-  *yes.mutable_as<uint8_t>() = 1;
-  const ValueId shape = INGOT_TRY(d.add(Op::kShape, {x}));
-  d.results.push_back(INGOT_TRY(d.add(Op::kConstantOfShape, {shape}, {{"value", yes}})));
-  return {};
-}
-
 // Upsample (scales as attribute, then operand) and Resize-10 are nearest or linear by the asymmetric mapping.
 Result<void> convert_resize(NodeDraft& d) {
   const bool upsample = d.op_type == "Upsample";
   if (!upsample && d.opset >= 11) return {};
   d.node.op = Op::kResize;
+  const auto height = d.take("height_scale"), width = d.take("width_scale");
+  if (height && width)
+    d.attributes().set("scales", std::vector<float>{1, 1, std::get<float>(*height), std::get<float>(*width)});
   if (const auto scales = d.take("scales")) {
     if (d.has_input(1)) return d.fail("has scales both as attribute and as operand");
     d.set_input(1, d.float_list(std::get<std::vector<float>>(*scales)));
@@ -80,17 +63,6 @@ Result<void> convert_resize(NodeDraft& d) {
   d.attributes().set("coordinate_transformation_mode", "asymmetric");
   d.attributes().set("nearest_mode", "floor");
   if (d.attributes().get_string("mode") == "bilinear") d.attributes().set("mode", "linear");
-  return {};
-}
-
-Result<void> convert_batch_normalization(NodeDraft& d) {
-  d.take("consumed_inputs");
-  d.take("momentum");
-  d.take("is_test");
-  const auto training = d.take("training_mode"), spatial = d.take("spatial");
-  if (training && std::get<int64_t>(*training)) return d.unsupported("training mode");
-  if (spatial && std::get<int64_t>(*spatial) == 0) return d.unsupported("spatial = 0");
-  if (d.num_outputs > 1) return d.unsupported("training (it has more than one output)");
   return {};
 }
 
