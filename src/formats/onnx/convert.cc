@@ -36,6 +36,10 @@ const std::unordered_map<std::string_view, Convert>& conversions() {
         {"InstanceNormalization", convert_fixed_attributes},
         {"Gemm", convert_gemm},
         {"PRelu", convert_prelu},
+        {"Reshape", convert_reshape},
+        {"Concat", convert_concat},
+        {"Selu", convert_selu},
+        {"Tile", convert_tile},
     };
     for (std::string_view name : {"Squeeze", "Unsqueeze", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp",
                                   "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"})
@@ -148,6 +152,12 @@ Result<std::string> dtype_attribute(NodeDraft& d, const Attribute& value) {
 Result<void> convert_cast(NodeDraft& d) {
   const auto to = d.take("to");
   if (!to) return d.fail("has no attribute 'to'");
+  if (const auto* name = std::get_if<std::string>(&*to)) {
+    const auto dtype = dtype_of_old_name(*name);
+    if (!dtype) return d.fail("element type '{}' is not known", name->substr(0, 100));
+    d.attributes().set("to", std::string(dtype_name(*dtype)));
+    return {};
+  }
   d.attributes().set("to", INGOT_TRY(dtype_attribute(d, *to)));
   return {};
 }

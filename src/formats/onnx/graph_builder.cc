@@ -180,8 +180,11 @@ int64_t GraphBuilder::opset_of(const std::string& domain) const {
 }
 
 Result<void> GraphBuilder::import_node(const pb::NodeDef& proto) {
-  if (++model_.nodes_imported > limits::kNodesImportedMax)
-    return invalid("[onnx] the model has more than {} nodes, with its functions and loops", limits::kNodesImportedMax);
+  if (++model_.nodes_imported > model_.nodes_imported_max)
+    return error(Code::kResourceExhausted,
+                 "[onnx] loops nest too deep in node '{}' ({}): the types they carry take too "
+                 "long to find",
+                 proto.name().substr(0, 200), proto.op_type().substr(0, 200));
   if (const pb::Function* f = model_.functions.find(proto)) return import_call(proto, *f);
   return import_operator(proto, operator_key(proto.domain(), proto.op_type()));
 }
