@@ -14,6 +14,7 @@
 #include "base/mapped_file.h"
 #include "cli/command.h"
 #include "cli/infer/infer_inputs.h"
+#include "cli/infer/infer_outputs.h"
 #include "cli/inspect/plan.h"
 #include "cli/option_checks.h"
 #include "cli/table.h"
@@ -43,13 +44,6 @@ struct Options {
   std::vector<std::string> disabled_passes;
 };
 
-// Names in files: characters that a path would misread become '_'.
-std::string file_name(std::string name) {
-  for (char& c : name)
-    if (c == '/' || c == '\\' || c == ':') c = '_';
-  return name + ".npy";
-}
-
 struct Difference {
   std::string name;
   double abs_max = 0, rel_max = 0;  // relative to max(|expected|, atol)
@@ -77,7 +71,7 @@ Result<Difference> difference(const std::string& name, const TensorView& got, co
 Result<std::string> expected_file(const std::string& name, const Options& o) {
   for (const std::string& text : o.compare) {
     if (fs::is_directory(text)) {
-      std::string path = (fs::path(text) / file_name(name)).string();
+      std::string path = (fs::path(text) / output_file_name(name, DType::kF32)).string();
       if (fs::exists(path)) return path;
       continue;
     }
@@ -153,7 +147,7 @@ class Runner {
       for (ValueId v : session_->graph().outputs()) {
         const std::string& output = session_->graph().value(v).name;
         const bool many = session_->graph().value(v).type.is_container();
-        used |= folder ? fs::exists(fs::path(text) / file_name(output + (many ? ".0" : "")))
+        used |= folder ? fs::exists(fs::path(text) / output_file_name(output + (many ? ".0" : ""), DType::kF32))
                        : output == name || (many && name.starts_with(output + "."));
         names += fmt::format(" '{}'", printable(output));
       }
@@ -169,7 +163,7 @@ class Runner {
     std::map<std::string, std::string> taken;
     for (ValueId v : session_->graph().outputs()) {
       const std::string& name = session_->graph().value(v).name;
-      const auto [other, fresh] = taken.emplace(file_name(name), name);
+      const auto [other, fresh] = taken.emplace(output_file_name(name, session_->graph().value(v).type.dtype), name);
       if (!fresh && other->second != name)
         return invalid("[infer] --output: the outputs '{}' and '{}' would both be the file '{}': run without --output",
                        printable(other->second), printable(name), printable(other->first));
@@ -190,7 +184,7 @@ class Runner {
     if (!o_.output_folder.empty()) {
       std::error_code ec;
       fs::create_directories(o_.output_folder, ec);
-      INGOT_TRY(write_npy((fs::path(o_.output_folder) / file_name(name)).string(), t));
+      INGOT_TRY(write_output(o_.output_folder, name, t));
     }
     const std::string path = INGOT_TRY(expected_file(name, o_));
     if (path.empty()) return {};

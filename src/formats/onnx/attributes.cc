@@ -84,6 +84,66 @@ constexpr Signature kSignatures[] = {
     {"Transpose", "perm:I"},
     {"Trilu", "upper:i"},
     {"Upsample", "height_scale:f mode:s scales:F width_scale:f"},
+    // Losses, later opsets, training.
+    {"NegativeLogLikelihoodLoss SoftmaxCrossEntropyLoss", "ignore_index:i reduction:s"},
+    {"CumProd", "exclusive:i reverse:i"},
+    {"BitCast", "to:i"},
+    {"ai.onnx.preview.training.Momentum", "alpha:f beta:f mode:s norm_coefficient:f"},
+    {"ai.onnx.preview.training.Adagrad", "decay_factor:f epsilon:f norm_coefficient:f"},
+    {"ai.onnx.preview.training.Adam", "alpha:f beta:f epsilon:f norm_coefficient:f norm_coefficient_post:f"},
+    {"ai.onnx.preview.training.Gradient", "xs:S y:s zs:S"},
+    // Text.
+    {"StringSplit", "delimiter:s maxsplit:i"},
+    {"StringNormalizer", "case_change_action:s is_case_sensitive:i locale:s stopwords:S"},
+    {"RegexFullMatch", "pattern:s"},
+    {"TfIdfVectorizer",
+     "max_gram_length:i max_skip_count:i min_gram_length:i mode:s ngram_counts:I ngram_indexes:I pool_int64s:I "
+     "pool_strings:S weights:F"},
+    {"com.microsoft.Tokenizer", "mark:i mincharnum:i pad_value:s separators:S tokenexp:s"},
+    // Random numbers and images.
+    {"Bernoulli", "dtype:i seed:f"},
+    {"Multinomial", "dtype:i sample_size:i seed:f"},
+    {"RandomNormal", "dtype:i mean:f scale:f seed:f shape:I"},
+    {"RandomNormalLike", "dtype:i mean:f scale:f seed:f"},
+    {"RandomUniform", "dtype:i high:f low:f seed:f shape:I"},
+    {"RandomUniformLike", "dtype:i high:f low:f seed:f"},
+    {"ImageDecoder", "pixel_format:s"},
+    // ai.onnx.ml.
+    {"ai.onnx.ml.ZipMap", "classlabels_int64s:I classlabels_strings:S"},
+    {"ai.onnx.ml.Binarizer", "threshold:f"},
+    {"ai.onnx.ml.CategoryMapper", "cats_int64s:I cats_strings:S default_int64:i default_string:s"},
+    {"ai.onnx.ml.FeatureVectorizer", "inputdimensions:I"},
+    {"ai.onnx.ml.Imputer",
+     "imputed_value_floats:F imputed_value_int64s:I replaced_value_float:f replaced_value_int64:i"},
+    {"ai.onnx.ml.LabelEncoder",
+     "classes_strings:S default_float:f default_int64:i default_string:s default_tensor:t keys_floats:F keys_int64s:I "
+     "keys_strings:S keys_tensor:t values_floats:F values_int64s:I values_strings:S values_tensor:t"},
+    {"ai.onnx.ml.LinearClassifier",
+     "classlabels_ints:I classlabels_strings:S coefficients:F intercepts:F multi_class:i post_transform:s"},
+    {"ai.onnx.ml.LinearRegressor", "coefficients:F intercepts:F post_transform:s targets:i"},
+    {"ai.onnx.ml.Normalizer", "norm:s"},
+    {"ai.onnx.ml.OneHotEncoder", "cats_int64s:I cats_strings:S zeros:i"},
+    {"ai.onnx.ml.SVMClassifier",
+     "classlabels_ints:I classlabels_strings:S coefficients:F kernel_params:F kernel_type:s post_transform:s prob_a:F "
+     "prob_b:F rho:F support_vectors:F vectors_per_class:I"},
+    {"ai.onnx.ml.SVMRegressor",
+     "coefficients:F kernel_params:F kernel_type:s n_supports:i n_targets:i one_class:i post_transform:s rho:F "
+     "support_vectors:F"},
+    {"ai.onnx.ml.Scaler", "offset:F scale:F"},
+    {"ai.onnx.ml.TreeEnsemble",
+     "aggregate_function:i leaf_targetids:I leaf_weights:t membership_values:t n_targets:i nodes_falseleafs:I "
+     "nodes_falsenodeids:I nodes_featureids:I nodes_hitrates:t nodes_missing_value_tracks_true:I nodes_modes:t "
+     "nodes_splits:t nodes_trueleafs:I nodes_truenodeids:I post_transform:i tree_roots:I"},
+    {"ai.onnx.ml.TreeEnsembleClassifier",
+     "base_values:F base_values_as_tensor:t class_ids:I class_nodeids:I class_treeids:I class_weights:F "
+     "class_weights_as_tensor:t classlabels_int64s:I classlabels_strings:S nodes_falsenodeids:I nodes_featureids:I "
+     "nodes_hitrates:F nodes_hitrates_as_tensor:t nodes_missing_value_tracks_true:I nodes_modes:S nodes_nodeids:I "
+     "nodes_treeids:I nodes_truenodeids:I nodes_values:F nodes_values_as_tensor:t post_transform:s"},
+    {"ai.onnx.ml.TreeEnsembleRegressor",
+     "aggregate_function:s base_values:F base_values_as_tensor:t n_targets:i nodes_falsenodeids:I nodes_featureids:I "
+     "nodes_hitrates:F nodes_hitrates_as_tensor:t nodes_missing_value_tracks_true:I nodes_modes:S nodes_nodeids:I "
+     "nodes_treeids:I nodes_truenodeids:I nodes_values:F nodes_values_as_tensor:t post_transform:s target_ids:I "
+     "target_nodeids:I target_treeids:I target_weights:F target_weights_as_tensor:t"},
 };
 
 Kind::Kind kind_of(char letter) {

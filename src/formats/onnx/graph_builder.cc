@@ -179,6 +179,13 @@ int64_t GraphBuilder::opset_of(const std::string& domain) const {
   return it == model_.opsets.end() ? 0 : it->second;
 }
 
+Result<ValueId> GraphBuilder::find_value(const std::string& name) const {
+  const auto it = scope_.find(name);
+  if (it == scope_.end() || it->second == kNoValue)
+    return invalid("[onnx] value '{}' is not defined before the node that names it", name);
+  return it->second;
+}
+
 Result<void> GraphBuilder::import_node(const pb::NodeDef& proto) {
   if (++model_.nodes_imported > model_.nodes_imported_max)
     return error(Code::kResourceExhausted,
@@ -247,7 +254,7 @@ Result<Graph> GraphBuilder::build(const pb::GraphDef& proto) {
   // What users ask for by name has it, whatever names came up for values in between.
   for (int i = 0; i < proto.output_size(); ++i) {
     const ValueId holder = graph_.find_value(proto.output(i).name());
-    if (holder == kNoValue || graph_.value(holder).kind != ValueKind::kInput)
+    if (holder == kNoValue || (graph_.value(holder).kind != ValueKind::kInput && !graph_.is_output(holder)))
       graph_.claim_name(graph_.outputs()[static_cast<size_t>(i)], proto.output(i).name());
   }
   return std::move(graph_);

@@ -43,6 +43,8 @@ class GraphBuilder {
   ValueId add_constant(std::string name, Tensor tensor, bool file_backed = false);
   // Joins a node; output names may be shorter than the outputs. Errors: from inference.
   Result<std::vector<ValueId>> add_node(Node node, const std::vector<std::string>& output_names, size_t num_outputs);
+  // The value that the file calls `name`, if it is made by what was added so far. Errors: kInvalidArgument.
+  Result<ValueId> find_value(const std::string& name) const;
   const InferredValue& known(ValueId v) const { return known_[static_cast<size_t>(v)]; }
 
  private:
