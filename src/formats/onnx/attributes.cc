@@ -31,7 +31,7 @@ constexpr Signature kSignatures[] = {
     {"BatchNormalization", "consumed_inputs:I epsilon:f is_test:i momentum:f spatial:i training_mode:i"},
     {"BitShift", "direction:s"},
     {"BlackmanWindow", "output_datatype:i periodic:i"},
-    {"Cast", "round_mode:s saturate:i to:i"},
+    {"Cast", "round_mode:s saturate:i to:i to:s"},
     {"CastLike", "round_mode:s saturate:i"},
     {"CausalConvWithState", "activation:s"},
     {"Celu Swish ThresholdedRelu", "alpha:f"},
@@ -40,7 +40,7 @@ constexpr Signature kSignatures[] = {
     {"Col2Im", "dilations:I pads:I strides:I"},
     {"Compress Concat Flatten Gather GatherElements Hardmax LogSoftmax OneHot Scatter Softmax", "axis:i"},
     {"Constant",
-     "sparse_value:t value:t value_float:f value_floats:F value_int:i value_ints:I value_string:s value_strings:S"},
+     "sparse_value:p value:t value_float:f value_floats:F value_int:i value_ints:I value_string:s value_strings:S"},
     {"ConcatFromSequence", "axis:i new_axis:i"},
     {"ConstantOfShape", "value:t"},
     {"Conv ConvInteger", "auto_pad:s dilations:I group:i kernel_shape:I pads:I strides:I"},
@@ -94,7 +94,7 @@ constexpr Signature kSignatures[] = {
     {"ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum "
      "ReduceSumSquare",
      "axes:I keepdims:i noop_with_empty_axes:i"},
-    {"Reshape", "allowzero:i consumed_inputs:I"},
+    {"Reshape", "allowzero:i consumed_inputs:I shape:I"},
     {"Resize",
      "antialias:i axes:I coordinate_transformation_mode:s cubic_coeff_a:f exclude_outside:i extrapolation_value:f "
      "keep_aspect_ratio_policy:s mode:s nearest_mode:s"},
@@ -226,11 +226,14 @@ Kind::Kind kind_of(char letter) {
     case 'S': return Kind::STRINGS;
     case 't': return Kind::TENSOR;
     case 'T': return Kind::TYPE_PROTO;
+    case 'p': return Kind::SPARSE_TENSOR;
     default: return Kind::GRAPH;
   }
 }
 
-std::optional<Kind::Kind> find_kind(std::string_view op, std::string_view attribute) {
+enum class Match { kUnknown, kWrongType, kYes };
+
+Match match(std::string_view op, std::string_view attribute, Kind::Kind kind) {
   static const std::unordered_map<std::string_view, std::string_view> by_operator = [] {
     std::unordered_map<std::string_view, std::string_view> map;
     for (const Signature& s : kSignatures)
@@ -238,11 +241,14 @@ std::optional<Kind::Kind> find_kind(std::string_view op, std::string_view attrib
     return map;
   }();
   const auto it = by_operator.find(op);
-  if (it == by_operator.end()) return std::nullopt;
+  Match found = Match::kUnknown;
+  if (it == by_operator.end()) return found;
   for (const auto part : std::views::split(it->second, ' '))
-    if (const std::string_view entry(part); entry.substr(0, entry.size() - 2) == attribute)
-      return kind_of(entry.back());
-  return std::nullopt;
+    if (const std::string_view entry(part); entry.substr(0, entry.size() - 2) == attribute) {
+      if (kind_of(entry.back()) == kind) return Match::kYes;
+      found = Match::kWrongType;
+    }
+  return found;
 }
 
 }  // namespace
@@ -255,13 +261,11 @@ Result<Attributes> read_attributes(const pb::NodeDef& node, const Expansion* exp
     const auto fail = [&](std::string_view what) {
       return invalid("[onnx] {} '{}': attribute '{}' {}", node.op_type(), node.name(), name.substr(0, 100), what);
     };
-    const auto kind = find_kind(key, name);
-    if (!kind) return fail("is not known");
+    if (match(key, name, given.type()) == Match::kUnknown) return fail("is not known");
     const pb::AttributeDef* resolved = INGOT_TRY(resolve(given, expansion));
     if (!resolved) continue;  // left out by the call: the default holds
     const pb::AttributeDef& a = *resolved;
-    if (a.type() != *kind && !(*kind == Kind::TENSOR && a.type() == Kind::SPARSE_TENSOR))
-      return fail("has the wrong type");
+    if (match(key, name, a.type()) != Match::kYes) return fail("has the wrong type");
     if (a.type() == Kind::GRAPH) continue;
     if (out.has(name)) return fail("is given twice");
     switch (a.type()) {

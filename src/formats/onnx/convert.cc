@@ -55,6 +55,10 @@ const std::unordered_map<std::string_view, Convert>& conversions() {
         {"InstanceNormalization", convert_fixed_attributes},
         {"Gemm", convert_gemm},
         {"PRelu", convert_prelu},
+        {"Reshape", convert_reshape},
+        {"Concat", convert_concat},
+        {"Selu", convert_selu},
+        {"Tile", convert_tile},
         {"BitCast", convert_cast},
         {"ai.onnx.preview.training.Gradient", convert_gradient},
         {"StringNormalizer", convert_string_normalizer},
@@ -190,6 +194,12 @@ Result<std::string> dtype_attribute(NodeDraft& d, const Attribute& value) {
 Result<void> convert_cast(NodeDraft& d) {
   const auto to = d.take("to");
   if (!to) return d.fail("has no attribute 'to'");
+  if (const auto* name = std::get_if<std::string>(&*to)) {
+    const auto dtype = dtype_of_old_name(*name);
+    if (!dtype) return d.fail("element type '{}' is not known", name->substr(0, 100));
+    d.attributes().set("to", std::string(dtype_name(*dtype)));
+    return {};
+  }
   d.attributes().set("to", INGOT_TRY(dtype_attribute(d, *to)));
   return {};
 }

@@ -98,7 +98,10 @@ Result<void> convert_dropout(NodeDraft& d) {
   Tensor yes = Tensor::allocate(DType::kBool, Shape{1});
   *yes.mutable_as<uint8_t>() = 1;
   const ValueId shape = INGOT_TRY(d.add(Op::kShape, {x}));
-  d.results.push_back(INGOT_TRY(d.add(Op::kConstantOfShape, {shape}, {{"value", yes}})));
+  ValueId mask = INGOT_TRY(d.add(Op::kConstantOfShape, {shape}, {{"value", yes}}));
+  if (d.opset < 10)  // it had the input's element type
+    mask = INGOT_TRY(d.add(Op::kCast, {mask}, {{"to", std::string(dtype_name(d.builder.known(x).type.dtype))}}));
+  d.results.push_back(mask);
   return {};
 }
 
