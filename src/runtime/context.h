@@ -8,9 +8,12 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "plan/binding.h"
@@ -26,15 +29,32 @@ struct StepTime {
   int64_t nanoseconds;
 };
 
+// What may end a run before its last step: looked at between steps, by the thread that called run().
+struct RunControl {
+  const std::atomic<bool>* cancelled = nullptr;  // may be null
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+  std::function<bool()> go_on;  // called every 50 ms at most; false: cancelled; may be empty
+  bool watches() const { return cancelled || deadline || go_on; }
+};
+
+// Where output `i` goes: asked before the run if its shape is known then and its memory is its own, otherwise after it,
+// for a copy. Memory for its bytes (strings: std::string objects), naturally aligned; null: nowhere.
+using OutputPlacer = std::function<Result<void*>(size_t i, DType dtype, const Shape& shape)>;
+
 class ExecutionContext {
  public:
   ExecutionContext(std::shared_ptr<const Plan> plan, ThreadPool& pool);
   ~ExecutionContext();
 
   // Fixes shapes and addresses for the next run. states: memory of the session, may be empty.
-  Result<void> bind_inputs(std::span<const TensorView> inputs, std::span<const TensorRef> states);
-  // Runs it with all threads of the pool. Errors: what a kernel reported.
-  Result<void> run(std::vector<StepTime>* profile = nullptr);
+  // place: may be null; all outputs are then in this context's memory.
+  Result<void> bind_inputs(std::span<const TensorView> inputs, std::span<const TensorRef> states,
+                           const OutputPlacer* place = nullptr);
+  // Runs it with all threads of the pool, or on the calling thread alone. control: may be null.
+  // Errors: what a kernel reported; kCancelled, kDeadlineExceeded.
+  Result<void> run(std::vector<StepTime>* profile = nullptr, const RunControl* control = nullptr, bool alone = false);
+  // After run(): copies the outputs that bind_inputs() did not place. Errors: those of `place`.
+  Result<void> copy_outputs(const OutputPlacer& place);
   // Valid until the next bind_inputs().
   TensorView output(size_t i) const { return views_[static_cast<size_t>(plan_->graph().outputs()[i])]; }
   size_t arena_bytes() const { return arena_bytes_; }
@@ -42,6 +62,9 @@ class ExecutionContext {
  private:
   struct StepState;
 
+  Result<bool> place_outputs(const OutputPlacer* place);
+  std::byte* block_data(ValueId v) const;
+  void check_control(size_t index);
   // The part of run() that every thread walks.
   void walk(int thread, int num_threads, std::vector<StepTime>* profile);
   void run_step(size_t index, int thread, int num_threads);
@@ -74,6 +97,13 @@ class ExecutionContext {
   std::vector<Shape> input_shapes_, state_shapes_;  // of the run that is bound
   std::vector<TensorRef> views_;                    // by ValueId; constants and inputs are never written through theirs
   std::vector<StepState> steps_;                    // as Binding::steps
+  struct Placed {
+    ValueId block = kNoValue;  // kNoValue: not placed
+    std::byte* data = nullptr;
+  };
+  std::vector<Placed> placed_, placing_;  // by output; the second is work space
+  const RunControl* control_ = nullptr;
+  std::chrono::steady_clock::time_point asked_;  // when control_->go_on was called last
   struct Dynamic {
     std::shared_ptr<void> memory;
     size_t bytes = 0;

@@ -67,17 +67,29 @@ Result<void> Session::allocate_states() {
   return {};
 }
 
-Result<Session::Outputs> Session::run(std::span<const TensorView> inputs, Profile* profile) {
-  std::unique_ptr<ExecutionContext> context;
+std::unique_ptr<ExecutionContext> Session::lease() {
   {
     std::lock_guard lock(mutex_);
     if (!idle_.empty()) {
-      context = std::move(idle_.back());
+      auto context = std::move(idle_.back());
       idle_.pop_back();
+      return context;
     }
   }
-  if (!context) context = std::make_unique<ExecutionContext>(plan_, *options_.pool);
-  Outputs outputs(*this, std::move(context));
+  return std::make_unique<ExecutionContext>(plan_, *options_.pool);
+}
+
+Result<void> Session::run_into(std::span<const TensorView> inputs, const OutputPlacer& place,
+                               const RunOptions& options) {
+  const Outputs outputs(*this, lease());
+  ExecutionContext& context = *outputs.context_;
+  INGOT_TRY(context.bind_inputs(inputs, states_, &place));
+  INGOT_TRY(context.run(options.profile ? &options.profile->steps : nullptr, &options.control, options.alone));
+  return context.copy_outputs(place);
+}
+
+Result<Session::Outputs> Session::run(std::span<const TensorView> inputs, Profile* profile) {
+  Outputs outputs(*this, lease());
   INGOT_TRY(outputs.context_->bind_inputs(inputs, states_));
   INGOT_TRY(outputs.context_->run(profile ? &profile->steps : nullptr));
   return outputs;
