@@ -92,7 +92,7 @@ INGOT_RESULT ingot_run_options_set_threads(ingot_run_options* options, int threa
  * resume. From any thread, also from a signal handler's thread. */
 INGOT_RESULT ingot_run_options_cancel(ingot_run_options* options);
 INGOT_RESULT ingot_run_options_resume(ingot_run_options* options);
-/* go_on is called by the thread that runs, between nodes, at most every 50 ms; 0 cancels the run. NULL: nothing. */
+/* go_on is called by the thread that runs, between nodes, every 50 ms at most; 0 cancels the run. NULL: nothing. */
 INGOT_RESULT ingot_run_options_set_poll(ingot_run_options* options, int (*go_on)(void* context), void* context);
 
 /* One node of a profiled run. Pointers are borrowed from the run options, until the next run with them. */

@@ -78,17 +78,16 @@ void keep_profile(RunOptionsObject& options, const Profile& profile) {
   options.steps = std::move(steps);
 }
 
-RunOptions run_options(RunOptionsObject* o, Profile& profile) {
+RunOptions run_options(RunOptionsObject* o) {
   RunOptions out;
   if (!o) return out;
-  out.control.cancelled = &o->cancelled;
+  out.cancelled = &o->cancelled;
   if (const double ms = o->timeout_ms.load(); ms > 0)
-    out.control.deadline = steady_clock::now() + std::chrono::duration_cast<steady_clock::duration>(
-                                                     std::chrono::duration<double, std::milli>(std::min(ms, 1e12)));
+    out.deadline = steady_clock::now() + std::chrono::duration_cast<steady_clock::duration>(
+                                             std::chrono::duration<double, std::milli>(std::min(ms, 1e12)));
   out.alone = o->alone.load();
-  if (o->profile.load()) out.profile = &profile;
   const std::lock_guard lock(o->mutex);
-  out.control.go_on = o->go_on;
+  out.go_on = o->go_on;
   return out;
 }
 
@@ -109,12 +108,12 @@ Result<void> run_session(SessionObject& session, RunOptionsObject* options,
                      printable(session.outputs.list()[t.output].name));
   INGOT_TRY(check_overlaps(session, inputs, targets));
   Profile profile;
-  const RunOptions run = run_options(options, profile);
+  const bool profiled = options && options->profile.load();
   const OutputPlacer placer = [&](size_t output, DType dtype, const Shape& shape) {
     return place(session, targets, output, dtype, shape);
   };
-  INGOT_TRY(session.session->run_into(views, placer, run));
-  if (run.profile) keep_profile(*options, profile);
+  INGOT_TRY(session.session->run_into(views, placer, profiled ? &profile : nullptr, run_options(options)));
+  if (profiled) keep_profile(*options, profile);
   return {};
 }
 

@@ -16,8 +16,6 @@ namespace {
 constexpr size_t kNoFailure = std::numeric_limits<size_t>::max();
 constexpr size_t kBindingsMax = 32;
 
-constexpr auto kAskEvery = std::chrono::milliseconds(50);
-
 constexpr std::string_view kSmallerInputs = "give smaller inputs, or a smaller batch";
 
 // Errors: kResourceExhausted before a machine without that much memory is asked for it.
@@ -196,13 +194,13 @@ void ExecutionContext::refresh_inputs(size_t index) {
   for (ValueId v : n.inputs) in.push_back(v == kNoValue ? TensorView{} : TensorView(views_[static_cast<size_t>(v)]));
 }
 
-Result<void> ExecutionContext::run(std::vector<StepTime>* profile, const RunControl* control, bool alone) {
-  control_ = control && control->watches() ? control : nullptr;
+Result<void> ExecutionContext::run(std::vector<StepTime>* profile, const RunOptions& options) {
+  own_control_ = RunControl(options);
   failed_step_.store(kNoFailure, std::memory_order_relaxed);
   const bool any_parallel = std::any_of(binding_->steps.begin(), binding_->steps.end(),
                                         [](const BoundStep& b) { return b.parallel || b.dynamic; });
   try {
-    if (alone || !any_parallel || pool_.size() == 1)
+    if (options.alone || !any_parallel || pool_.size() == 1)
       walk(0, 1, profile);
     else
       pool_.run([&](int thread, int num_threads) { walk(thread, num_threads, profile); });
@@ -211,20 +209,6 @@ Result<void> ExecutionContext::run(std::vector<StepTime>* profile, const RunCont
   }
   if (failed_step_.load(std::memory_order_relaxed) == kNoFailure) return {};
   return std::unexpected(failure_);
-}
-
-// Thread 0, before a step: a reason to end the run is a failure of that step.
-void ExecutionContext::check_control(size_t index) {
-  if (failed_step_.load(std::memory_order_relaxed) != kNoFailure) return;
-  const auto cancel = [&] { record_failure(index, Status(Code::kCancelled, "[run] the run was cancelled")); };
-  if (control_->cancelled && control_->cancelled->load(std::memory_order_relaxed)) return cancel();
-  if (!control_->deadline && !control_->go_on) return;
-  const auto now = std::chrono::steady_clock::now();
-  if (control_->deadline && now >= *control_->deadline)
-    return record_failure(index, Status(Code::kDeadlineExceeded, "[run] the run took longer than its timeout"));
-  if (!control_->go_on || now - asked_ < kAskEvery) return;
-  asked_ = now;
-  if (!control_->go_on()) cancel();
 }
 
 // A failure stops the steps after it. Threads must agree on what to skip, or a barrier would wait forever: they
@@ -238,7 +222,8 @@ void ExecutionContext::walk(int thread, int num_threads, std::vector<StepTime>* 
       pool_.barrier();
       fence = i;
     }
-    if (thread == 0 && control_) check_control(i);
+    if (thread == 0 && control_->may_stop())
+      if (auto go_on = control_->check(); !go_on) record_failure(i, go_on.error());
     const size_t failed = failed_step_.load(std::memory_order_acquire);
     stopped |= failed < fence || (failed != kNoFailure && num_threads == 1);
     if (stopped) continue;

@@ -8,16 +8,15 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <vector>
 
 #include "plan/binding.h"
 #include "plan/plan.h"
+#include "runtime/run_options.h"
 #include "tensor/tensor.h"
 
 namespace ingot {
@@ -27,14 +26,6 @@ struct StepTime {
   const Plan* plan;
   size_t step;
   int64_t nanoseconds;
-};
-
-// What may end a run before its last step: looked at between steps, by the thread that called run().
-struct RunControl {
-  const std::atomic<bool>* cancelled = nullptr;  // may be null
-  std::optional<std::chrono::steady_clock::time_point> deadline;
-  std::function<bool()> go_on;  // called every 50 ms at most; false: cancelled; may be empty
-  bool watches() const { return cancelled || deadline || go_on; }
 };
 
 // Where output `i` goes: asked before the run if its shape is known then and its memory is its own, otherwise after it,
@@ -50,9 +41,8 @@ class ExecutionContext {
   // place: may be null; all outputs are then in this context's memory.
   Result<void> bind_inputs(std::span<const TensorView> inputs, std::span<const TensorRef> states,
                            const OutputPlacer* place = nullptr);
-  // Runs it with all threads of the pool, or on the calling thread alone. control: may be null.
-  // Errors: what a kernel reported; kCancelled, kDeadlineExceeded.
-  Result<void> run(std::vector<StepTime>* profile = nullptr, const RunControl* control = nullptr, bool alone = false);
+  // Runs it with all threads of the pool. Errors: what a kernel reported, and RunControl's.
+  Result<void> run(std::vector<StepTime>* profile = nullptr, const RunOptions& options = {});
   // After run(): copies the outputs that bind_inputs() did not place. Errors: those of `place`.
   Result<void> copy_outputs(const OutputPlacer& place);
   // Valid until the next bind_inputs().
@@ -64,7 +54,6 @@ class ExecutionContext {
 
   Result<bool> place_outputs(const OutputPlacer* place);
   std::byte* block_data(ValueId v) const;
-  void check_control(size_t index);
   // The part of run() that every thread walks.
   void walk(int thread, int num_threads, std::vector<StepTime>* profile);
   void run_step(size_t index, int thread, int num_threads);
@@ -102,8 +91,6 @@ class ExecutionContext {
     std::byte* data = nullptr;
   };
   std::vector<Placed> placed_, placing_;  // by output; the second is work space
-  const RunControl* control_ = nullptr;
-  std::chrono::steady_clock::time_point asked_;  // when control_->go_on was called last
   struct Dynamic {
     std::shared_ptr<void> memory;
     size_t bytes = 0;
@@ -111,6 +98,9 @@ class ExecutionContext {
   };
   std::vector<Dynamic> dynamic_;                                        // by ValueId
   std::vector<std::vector<std::unique_ptr<ExecutionContext>>> nested_;  // by plan step, by subgraph
+
+  RunControl own_control_;
+  RunControl* control_ = &own_control_;  // of the run; a nested context has its owner's
 
   std::mutex failure_mutex_;
   std::atomic<size_t> failed_step_;  // the first binding step that failed

@@ -79,12 +79,12 @@ std::unique_ptr<ExecutionContext> Session::lease() {
   return std::make_unique<ExecutionContext>(plan_, *options_.pool);
 }
 
-Result<void> Session::run_into(std::span<const TensorView> inputs, const OutputPlacer& place,
+Result<void> Session::run_into(std::span<const TensorView> inputs, const OutputPlacer& place, Profile* profile,
                                const RunOptions& options) {
   const Outputs outputs(*this, lease());
   ExecutionContext& context = *outputs.context_;
   INGOT_TRY(context.bind_inputs(inputs, states_, &place));
-  INGOT_TRY(context.run(options.profile ? &options.profile->steps : nullptr, &options.control, options.alone));
+  INGOT_TRY(context.run(profile ? &profile->steps : nullptr, options));
   return context.copy_outputs(place);
 }
 

@@ -39,12 +39,6 @@ struct Profile {
   std::vector<StepTime> steps;
 };
 
-struct RunOptions {
-  Profile* profile = nullptr;
-  RunControl control;
-  bool alone = false;  // on the calling thread only: runs of several threads then do not wait for the pool
-};
-
 class Session {
  public:
   // The results of one run; gives its context back when destroyed.
@@ -80,8 +74,9 @@ class Session {
   // Errors: kInvalidArgument for inputs that do not fit, and what a kernel reports about the data.
   Result<Outputs> run(std::span<const TensorView> inputs, Profile* profile = nullptr);
   // The same with the outputs in memory that `place` tells, and nothing of the session's held afterwards.
-  // Outputs must not overlap inputs. Errors besides: those of `place`; kCancelled, kDeadlineExceeded.
-  Result<void> run_into(std::span<const TensorView> inputs, const OutputPlacer& place, const RunOptions& options);
+  // Outputs must not overlap inputs. Errors besides: those of `place`, and RunControl's.
+  Result<void> run_into(std::span<const TensorView> inputs, const OutputPlacer& place, Profile* profile = nullptr,
+                        const RunOptions& options = {});
 
  private:
   Session(std::shared_ptr<const Plan> plan, SessionOptions options)

@@ -230,7 +230,7 @@ class IOBinding:
 def _value_at(element_type: Any, shape: Sequence[int], address: int) -> _native.Value:
     number = element_type if isinstance(element_type, int) else number_of(element_type)
     count = int(np.prod(shape, dtype=np.int64)) if len(shape) else 1
-    return _native.Value.of_memory(address, count * numpy_dtype(number).itemsize, number, list(shape), None)
+    return _native.Value.of_memory(address, count * numpy_dtype(number).itemsize, number, list(shape), ())
 
 
 class InferenceSession:

@@ -120,8 +120,8 @@ def test_ctrl_c_ends_a_generation():
     program = f"""
 import ingot
 llm = ingot.LLM({str(TINY_LLM)!r}, threads=1)
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     while True:
         llm.generate(["Hello"] * 8, max_tokens=100, temperature=0, ignore_eos=True)
 except KeyboardInterrupt:
@@ -138,7 +138,7 @@ except KeyboardInterrupt:
 
 
 def test_the_real_model_knows_capitals(gemma):
-    prompts = [f"The capital of {c} is" for c in ("Spain", "France", "Italy")]
+    prompts = [f"The capital of Portugal is Lisbon. The capital of {c} is" for c in ("Spain", "France", "Italy")]
     answers = gemma.generate(prompts, max_tokens=6, temperature=0)
     for answer, want in zip(answers, ("Madrid", "Paris", "Rome")):
         assert want in answer.text

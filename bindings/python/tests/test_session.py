@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import weakref
 
 import numpy as np
 import onnxruntime
@@ -75,18 +74,13 @@ def test_contiguous_inputs_are_used_in_place_and_others_copied():
 def test_a_value_keeps_its_array_and_no_longer():
     from ingot._arrays import to_value
 
-    class Watched(np.ndarray):
-        pass
-
-    array = np.zeros(1000, np.float32).view(Watched)
-    gone = weakref.ref(array)
-    value = to_value(array.view(np.ndarray))
-    del array
-    gc.collect()
-    assert value.shape == (1000,) and gone() is not None
+    array = np.zeros(1000, np.float32)
+    before = sys.getrefcount(array)
+    value = to_value(array)
+    assert value.shape == (1000,) and sys.getrefcount(array) == before + 1
     del value
     gc.collect()
-    assert gone() is None
+    assert sys.getrefcount(array) == before
 
 
 def test_outputs_are_memory_of_ingot_s_that_outlives_the_session(layer, layer_feed):
@@ -224,8 +218,8 @@ def test_ctrl_c_ends_a_run(long_model, tmp_path):
     program = f"""
 import numpy as np, ingot
 session = ingot.Session({str(path)!r}, threads=1)
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     while True:
         session.run(None, {{"v0": np.eye(700, dtype=np.float32)}})
 except KeyboardInterrupt:
@@ -269,9 +263,9 @@ def test_external_data_are_found_beside_the_file_and_refused_from_memory(tmp_pat
 
 
 def test_engine_files_load_from_path_and_memory(layer, layer_feed, tmp_path):
-    binary = os.environ.get("INGOT")
-    if not binary:
-        pytest.skip("INGOT is not set")
+    binary = os.environ.get("INGOT", "")
+    if not os.path.exists(binary):
+        pytest.skip("INGOT names no program")
     (tmp_path / "m.onnx").write_bytes(layer)
     subprocess.run([binary, "compile", str(tmp_path / "m.onnx"), "-o", str(tmp_path / "m.ingot")], check=True)
     want = ingot.Session(layer).run(None, layer_feed)
