@@ -239,8 +239,10 @@ void Binder::lay_out() {
     out_.steps[scratch_steps[i]].scratch_offset = blocks[num_values + i].offset;
   for (size_t i = 0; i < out_.values.size(); ++i) {
     const ValueId v{static_cast<int32_t>(i)};
-    if (graph_.value(v).kind == ValueKind::kNode && in_arena(plan_.root(v)) && out_.values[i].known)
+    if (graph_.value(v).kind == ValueKind::kNode && in_arena(plan_.root(v)) && out_.values[i].known) {
+      out_.values[i].block = block(v);
       out_.values[i].offset = bound(block(v)).offset;
+    }
   }
 }
 

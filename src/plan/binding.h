@@ -21,6 +21,7 @@ struct BoundValue {
   bool known = false;  // the shape is concrete
   Shape shape;
   int64_t offset = kUnplaced;  // in the arena, 64-byte aligned; only for known values made by steps
+  ValueId block = kNoValue;    // placed values with the same one share their memory: all of it, from its start
 };
 
 struct BoundStep {

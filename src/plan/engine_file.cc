@@ -178,8 +178,11 @@ Result<void> write_engine(const std::string& path, const EngineContents& c) {
 
 bool is_engine_file(const std::string& path) {
   const auto file = MappedFile::open(path);  // does not wait for a pipe
-  if (!file || (*file)->bytes().size() < sizeof(kMagic)) return false;
-  return std::memcmp((*file)->bytes().data(), kMagic, sizeof(kMagic)) == 0;
+  return file && is_engine_bytes((*file)->bytes());
+}
+
+bool is_engine_bytes(std::span<const std::byte> bytes) {
+  return bytes.size() >= sizeof(kMagic) && std::memcmp(bytes.data(), kMagic, sizeof(kMagic)) == 0;
 }
 
 Result<void> check_engine_bytes(std::span<const std::byte> bytes, std::string_view path) {
@@ -200,8 +203,9 @@ Result<void> check_engine_bytes(std::span<const std::byte> bytes, std::string_vi
   return {};
 }
 
-Result<EngineFile> open_engine(const std::string& path) {
-  std::shared_ptr<const EngineMap> map = INGOT_TRY(EngineMap::open(path));
+Result<EngineFile> open_engine(const std::string& path) { return open_engine(INGOT_TRY(EngineMap::open(path))); }
+
+Result<EngineFile> open_engine(std::shared_ptr<const EngineMap> map) {
   INGOT_TRY(Directory(*map).check_machine());
   return read_engine(std::move(map));
 }

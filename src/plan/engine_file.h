@@ -64,6 +64,7 @@ struct EngineFile {
 
 // By its first bytes; false if it cannot be read.
 bool is_engine_file(const std::string& path);
+bool is_engine_bytes(std::span<const std::byte> bytes);
 
 // The preamble and the directory's checksum. Errors: kDataLoss, kFailedPrecondition (another format).
 Result<void> check_engine_bytes(std::span<const std::byte> bytes, std::string_view path);
@@ -71,6 +72,7 @@ Result<void> check_engine_bytes(std::span<const std::byte> bytes, std::string_vi
 // Errors: kNotFound; kDataLoss for a damaged or truncated file; kFailedPrecondition for one that was made for another
 // machine or by another build, saying how to make it again.
 Result<EngineFile> open_engine(const std::string& path);
+Result<EngineFile> open_engine(std::shared_ptr<const EngineMap> map);
 // The same of a document whose machine and build are not looked at.
 Result<EngineFile> read_engine(std::shared_ptr<const EngineMap> map);
 

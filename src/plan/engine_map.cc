@@ -7,8 +7,13 @@ namespace ingot {
 
 Result<std::shared_ptr<const EngineMap>> EngineMap::open(const std::string& path) {
   const std::shared_ptr<const MappedFile> file = INGOT_TRY(MappedFile::open(path));
-  INGOT_TRY(check_engine_bytes(file->bytes(), path));
-  return parse(file->bytes().subspan(kEnginePreambleBytes), path, file);
+  return of_bytes(file->bytes(), path, file);
+}
+
+Result<std::shared_ptr<const EngineMap>> EngineMap::of_bytes(std::span<const std::byte> bytes, std::string path,
+                                                             std::shared_ptr<const void> owner) {
+  INGOT_TRY(check_engine_bytes(bytes, path));
+  return parse(bytes.subspan(kEnginePreambleBytes), std::move(path), std::move(owner));
 }
 
 Result<std::shared_ptr<const EngineMap>> EngineMap::parse(std::span<const std::byte> document, std::string path,

@@ -14,6 +14,9 @@ class EngineMap {
  public:
   // Errors: kNotFound, kDataLoss, kFailedPrecondition; see check_engine_bytes().
   static Result<std::shared_ptr<const EngineMap>> open(const std::string& path);
+  // The same of a whole file in memory, at a page's start; `owner` keeps it.
+  static Result<std::shared_ptr<const EngineMap>> of_bytes(std::span<const std::byte> bytes, std::string path,
+                                                           std::shared_ptr<const void> owner);
   // Of a document alone, without preamble and checksum, for tests; `owner` keeps the bytes.
   static Result<std::shared_ptr<const EngineMap>> parse(std::span<const std::byte> document, std::string path,
                                                         std::shared_ptr<const void> owner);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <limits>
 #include <new>
 
@@ -50,7 +51,8 @@ Result<std::shared_ptr<const Binding>> ExecutionContext::find_binding(std::span<
   return binding;
 }
 
-Result<void> ExecutionContext::bind_inputs(std::span<const TensorView> inputs, std::span<const TensorRef> states) {
+Result<void> ExecutionContext::bind_inputs(std::span<const TensorView> inputs, std::span<const TensorRef> states,
+                                           const OutputPlacer* place) {
   const Graph& g = plan_->graph();
   if (inputs.size() != g.inputs().size())
     return invalid("[run] {} inputs given, the model has {}", inputs.size(), g.inputs().size());
@@ -69,11 +71,21 @@ Result<void> ExecutionContext::bind_inputs(std::span<const TensorView> inputs, s
   const bool rebound = binding != binding_;
   binding_ = std::move(binding);
   if (binding_->arena_bytes > arena_bytes_) {
-    arena_ = INGOT_TRY(allocate_arena(binding_->arena_bytes));
+    auto arena = allocate_arena(binding_->arena_bytes);
+    if (!arena) {
+      binding_ = nullptr;
+      return std::unexpected(arena.error());
+    }
+    arena_ = std::move(*arena);
     arena_bytes_ = binding_->arena_bytes;
   }
   views_.resize(g.num_values());
-  bool moved = rebound;
+  const auto outputs_moved = place_outputs(place);
+  if (!outputs_moved) {
+    binding_ = nullptr;  // the next run places everything anew
+    return std::unexpected(outputs_moved.error());
+  }
+  bool moved = rebound || *outputs_moved;
   auto set = [&](ValueId v, const TensorView& t) {
     TensorRef& view = views_[static_cast<size_t>(v)];
     moved |= view.data != t.data;
@@ -84,6 +96,49 @@ Result<void> ExecutionContext::bind_inputs(std::span<const TensorView> inputs, s
   if (moved) {
     place_values();
     place_steps();
+  }
+  return {};
+}
+
+// True if an output moved.
+Result<bool> ExecutionContext::place_outputs(const OutputPlacer* place) {
+  if (!place) {
+    const bool moved = !placed_.empty();
+    placed_.clear();
+    return moved;
+  }
+  const auto& outputs = plan_->graph().outputs();
+  placing_.assign(outputs.size(), {});
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const Value& value = plan_->graph().value(outputs[i]);
+    const BoundValue& b = binding_->values[static_cast<size_t>(outputs[i])];
+    if (b.offset == kUnplaced || value.type.dtype == DType::kString) continue;
+    if (std::ranges::find(placing_, b.block, &Placed::block) != placing_.end()) continue;
+    if (void* data = INGOT_TRY((*place)(i, value.type.dtype, b.shape)))
+      placing_[i] = {b.block, static_cast<std::byte*>(data)};
+  }
+  std::swap(placed_, placing_);
+  return !std::ranges::equal(placed_, placing_, {}, &Placed::data, &Placed::data);
+}
+
+std::byte* ExecutionContext::block_data(ValueId v) const {
+  const BoundValue& b = binding_->values[static_cast<size_t>(v)];
+  if (b.offset == kUnplaced) return nullptr;
+  for (const Placed& p : placed_)
+    if (p.block == b.block) return p.data;
+  return arena_.get() + b.offset;
+}
+
+Result<void> ExecutionContext::copy_outputs(const OutputPlacer& place) {
+  for (size_t i = 0; i < placed_.size(); ++i) {
+    if (placed_[i].block != kNoValue) continue;
+    const TensorView from = output(i);
+    void* to = INGOT_TRY(place(i, from.dtype, from.shape));
+    if (!to) continue;
+    if (from.dtype == DType::kString)
+      std::copy_n(from.as<std::string>(), from.num_elements(), static_cast<std::string*>(to));
+    else if (from.num_bytes() > 0)
+      std::memcpy(to, from.data, from.num_bytes());
   }
   return {};
 }
@@ -101,7 +156,7 @@ void ExecutionContext::place_values() {
     const Value& value = g.value(v);
     if (value.kind != ValueKind::kNode) continue;
     const BoundValue& b = binding_->values[i];
-    void* data = b.offset == kUnplaced ? nullptr : arena_.get() + b.offset;
+    void* data = block_data(v);
     const ValueId root = plan_->root(v);
     if (root != v && g.value(root).kind != ValueKind::kNode) data = views_[static_cast<size_t>(root)].data;
     views_[i] = {value.type.dtype, b.shape, data};
@@ -134,7 +189,7 @@ Result<void> ExecutionContext::run(std::vector<StepTime>* profile, const RunOpti
   const bool any_parallel = std::any_of(binding_->steps.begin(), binding_->steps.end(),
                                         [](const BoundStep& b) { return b.parallel || b.dynamic; });
   try {
-    if (!any_parallel || pool_.size() == 1)
+    if (options.alone || !any_parallel || pool_.size() == 1)
       walk(0, 1, profile);
     else
       pool_.run([&](int thread, int num_threads) { walk(thread, num_threads, profile); });
@@ -284,7 +339,7 @@ Result<void> ExecutionContext::size_outputs(size_t index) {
       if (is_view)
         view.data = const_cast<void*>(s.inputs[0].data);
       else if (binding_->values[static_cast<size_t>(v)].offset != kUnplaced)
-        view.data = arena_.get() + binding_->values[static_cast<size_t>(v)].offset;
+        view.data = block_data(v);
       else
         view.data = INGOT_TRY(dynamic_memory(v, TensorView(view).num_bytes()));
     }

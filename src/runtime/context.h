@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -28,15 +29,23 @@ struct StepTime {
   int64_t nanoseconds;
 };
 
+// Where output `i` goes: asked before the run if its shape is known then and its memory is its own, otherwise after it,
+// for a copy. Memory for its bytes (strings: std::string objects), naturally aligned; null: nowhere.
+using OutputPlacer = std::function<Result<void*>(size_t i, DType dtype, const Shape& shape)>;
+
 class ExecutionContext {
  public:
   ExecutionContext(std::shared_ptr<const Plan> plan, ThreadPool& pool);
   ~ExecutionContext();
 
   // Fixes shapes and addresses for the next run. states: memory of the session, may be empty.
-  Result<void> bind_inputs(std::span<const TensorView> inputs, std::span<const TensorRef> states);
+  // place: may be null; all outputs are then in this context's memory.
+  Result<void> bind_inputs(std::span<const TensorView> inputs, std::span<const TensorRef> states,
+                           const OutputPlacer* place = nullptr);
   // Runs it with all threads of the pool. Errors: what a kernel reported, and RunControl's.
   Result<void> run(std::vector<StepTime>* profile = nullptr, const RunOptions& options = {});
+  // After run(): copies the outputs that bind_inputs() did not place. Errors: those of `place`.
+  Result<void> copy_outputs(const OutputPlacer& place);
   // Valid until the next bind_inputs().
   TensorView output(size_t i) const { return views_[static_cast<size_t>(plan_->graph().outputs()[i])]; }
   size_t arena_bytes() const { return arena_bytes_; }
@@ -56,6 +65,8 @@ class ExecutionContext {
     std::vector<TensorView> body_inputs;
   };
 
+  Result<bool> place_outputs(const OutputPlacer* place);
+  std::byte* block_data(ValueId v) const;
   // The part of run() that every thread walks.
   void walk(int thread, int num_threads, std::vector<StepTime>* profile);
   void run_step(size_t index, int thread, int num_threads);
@@ -95,6 +106,11 @@ class ExecutionContext {
   std::vector<Shape> input_shapes_, state_shapes_;  // of the run that is bound
   std::vector<TensorRef> views_;                    // by ValueId; constants and inputs are never written through theirs
   std::vector<StepState> steps_;                    // as Binding::steps
+  struct Placed {
+    ValueId block = kNoValue;  // kNoValue: not placed
+    std::byte* data = nullptr;
+  };
+  std::vector<Placed> placed_, placing_;  // by output; the second is work space
   struct Dynamic {
     std::shared_ptr<void> memory;
     size_t bytes = 0;

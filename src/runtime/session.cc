@@ -67,23 +67,41 @@ Result<void> Session::allocate_states() {
   return {};
 }
 
-Result<Session::Outputs> Session::run(std::span<const TensorView> inputs, Profile* profile, const RunOptions& options) {
+Result<void> Session::check_containers(std::span<const TensorView> inputs) const {
   for (size_t i = 0; i < std::min(inputs.size(), graph().inputs().size()); ++i) {
     const Value& v = graph().value(graph().inputs()[i]);
     if (!v.type.is_container()) continue;
     if (const std::string misfit = find_misfit(inputs[i], v.type); !misfit.empty())
       return invalid("[run] input '{}' ({}): {}", v.name, v.type.to_string(), misfit);
   }
-  std::unique_ptr<ExecutionContext> context;
+  return {};
+}
+
+std::unique_ptr<ExecutionContext> Session::lease() {
   {
     std::lock_guard lock(mutex_);
     if (!idle_.empty()) {
-      context = std::move(idle_.back());
+      auto context = std::move(idle_.back());
       idle_.pop_back();
+      return context;
     }
   }
-  if (!context) context = std::make_unique<ExecutionContext>(plan_, *options_.pool);
-  Outputs outputs(*this, std::move(context));
+  return std::make_unique<ExecutionContext>(plan_, *options_.pool);
+}
+
+Result<void> Session::run_into(std::span<const TensorView> inputs, const OutputPlacer& place, Profile* profile,
+                               const RunOptions& options) {
+  INGOT_TRY(check_containers(inputs));
+  const Outputs outputs(*this, lease());
+  ExecutionContext& context = *outputs.context_;
+  INGOT_TRY(context.bind_inputs(inputs, states_, &place));
+  INGOT_TRY(context.run(profile ? &profile->steps : nullptr, options));
+  return context.copy_outputs(place);
+}
+
+Result<Session::Outputs> Session::run(std::span<const TensorView> inputs, Profile* profile, const RunOptions& options) {
+  INGOT_TRY(check_containers(inputs));
+  Outputs outputs(*this, lease());
   INGOT_TRY(outputs.context_->bind_inputs(inputs, states_));
   INGOT_TRY(outputs.context_->run(profile ? &profile->steps : nullptr, options));
   return outputs;
