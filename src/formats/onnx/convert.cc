@@ -13,6 +13,7 @@ namespace {
 const std::unordered_map<std::string_view, Convert>& conversions() {
   static const std::unordered_map<std::string_view, Convert> map = [] {
     std::unordered_map<std::string_view, Convert> m{
+        {"Attention", convert_attention},
         {"Cast", convert_cast},
         {"CastLike", convert_cast_like},
         {"Constant", convert_constant},
@@ -20,6 +21,7 @@ const std::unordered_map<std::string_view, Convert>& conversions() {
         {"SequenceEmpty", convert_output_dtype},
         {"QuantizeLinear", convert_output_dtype},
         {"DequantizeLinear", convert_output_dtype},
+        {"SwiGLU", convert_swiglu},
         {"Softmax", convert_softmax},
         {"LogSoftmax", convert_softmax},
         {"Hardmax", convert_softmax},

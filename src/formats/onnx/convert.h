@@ -98,6 +98,8 @@ Result<void> convert_zip_map(NodeDraft&);
 Result<void> convert_tree_ensemble(NodeDraft&);
 Result<void> convert_tree_classifier(NodeDraft&);
 Result<void> convert_tree_regressor(NodeDraft&);
+Result<void> convert_attention(NodeDraft&);
+Result<void> convert_swiglu(NodeDraft&);
 Result<void> convert_fixed_attributes(NodeDraft&);  // drops attributes that say nothing
 
 }  // namespace ingot::onnx
