@@ -100,6 +100,16 @@ Result<void> convert_tree_classifier(NodeDraft&);
 Result<void> convert_tree_regressor(NodeDraft&);
 Result<void> convert_attention(NodeDraft&);
 Result<void> convert_swiglu(NodeDraft&);
+Result<void> convert_output_datatype(NodeDraft&);
+Result<void> convert_dft(NodeDraft&);
+Result<void> convert_grid_sample(NodeDraft&);
+Result<void> convert_roi_align(NodeDraft&);
+Result<void> convert_recurrent(NodeDraft&);
+Result<void> convert_qlinear_matmul(NodeDraft&);
+Result<void> convert_qlinear_conv(NodeDraft&);
+Result<void> convert_mean_variance_normalization(NodeDraft&);
+Result<void> convert_lp_normalization(NodeDraft&);
+Result<void> convert_global_lp_pool(NodeDraft&);
 Result<void> convert_fixed_attributes(NodeDraft&);  // drops attributes that say nothing
 
 }  // namespace ingot::onnx

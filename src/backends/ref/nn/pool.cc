@@ -95,6 +95,25 @@ void ref_AveragePool(KernelContext& c) {
   });
 }
 
+// The p-norm of each window; padding counts as zeros.
+void ref_LpPool(KernelContext& c) {
+  const Window w = window_of(c);
+  const double p = static_cast<double>(c.node.attributes.get_int("p", 2));
+  const Shape &xs = c.in(0).shape, in(xs.dims().subspan(2)), out(c.out(0).shape.dims().subspan(2));
+  dispatch_float(c, c.in(0).dtype, [&]<class T>() {
+    T* y = c.out(0).as<T>();
+    for (int64_t plane = 0; plane < xs[0] * xs[1]; ++plane)
+      for (int64_t o = 0; o < out.num_elements(); ++o) {
+        const T* x = c.in(0).as<T>() + plane * in.num_elements();
+        double sum = 0;
+        for_each_tap(w, in, out, o, [&](int64_t from) {
+          if (from >= 0) sum += std::pow(std::fabs(static_cast<double>(x[from])), p);
+        });
+        *y++ = static_cast<T>(static_cast<Compute<T>>(std::pow(sum, 1 / p)));
+      }
+  });
+}
+
 namespace {
 
 template <class F>
