@@ -1,5 +1,5 @@
-// DFT and STFT. Any length takes O(n log n): powers of two by halving (Cooley, Tukey 1965), others as a convolution
-// of such a length (Bluestein 1970).
+// DFT and STFT. A length of small prime factors is divided by them one after the other (Cooley, Tukey 1965); any other
+// becomes a convolution of such a length (Bluestein 1970).
 #include <complex>
 #include <numbers>
 
@@ -10,57 +10,98 @@
 namespace ingot {
 namespace {
 
-using Complex = std::complex<double>;
-using Signal = std::vector<Complex>;
+constexpr size_t kFactorMax = 61;  // larger primes cost more by division than as a convolution
+
+template <class T>
+using Signal = std::vector<std::complex<T>>;
 
 // e^(i pi numerator / denominator)
-Complex turn(int64_t numerator, int64_t denominator) {
-  return std::polar(1.0, std::numbers::pi * static_cast<double>(numerator) / static_cast<double>(denominator));
+template <class T>
+std::complex<T> turn(int64_t numerator, int64_t denominator) {
+  return std::complex<T>(
+      std::polar(1.0, std::numbers::pi * static_cast<double>(numerator) / static_cast<double>(denominator)));
 }
 
-// Sum of x[k] e^(sign 2 pi i k n / N); N a power of two.
-Signal transform_power_of_two(const Signal& x, int sign) {
-  const size_t n = x.size();
-  if (n == 1) return x;
-  Signal even, odd;
-  for (size_t k = 0; k < n; k += 2) {
-    even.push_back(x[k]);
-    odd.push_back(x[k + 1]);
+size_t smallest_factor(size_t n) {
+  for (size_t f = 2; f <= kFactorMax; ++f)
+    if (n % f == 0) return f;
+  return n;
+}
+
+// The transform of a few elements, a prime number of them, in place: elements j and r - j share their cosines and
+// sines.
+template <class T>
+void transform_prime(Signal<T>& x, int sign) {
+  const size_t r = x.size();
+  if (r == 2) {
+    const std::complex<T> a = x[0], b = x[1];
+    x = {a + b, a - b};
+    return;
   }
-  even = transform_power_of_two(even, sign);
-  odd = transform_power_of_two(odd, sign);
-  Signal out(n);
-  for (size_t k = 0; k < n / 2; ++k) {
-    const Complex t = turn(sign * static_cast<int64_t>(2 * k), static_cast<int64_t>(n)) * odd[k];
-    out[k] = even[k] + t;
-    out[k + n / 2] = even[k] - t;
+  Signal<T> out(r, x[0]);
+  for (size_t j = 1; j <= r / 2; ++j) out[0] += x[j] + x[r - j];
+  for (size_t k = 1; k <= r / 2; ++k) {
+    std::complex<T> even = x[0], odd = 0;
+    for (size_t j = 1; j <= r / 2; ++j) {
+      const std::complex<T> w = turn<T>(sign * static_cast<int64_t>(2 * (j * k % r)), static_cast<int64_t>(r));
+      even += w.real() * (x[j] + x[r - j]);
+      odd += w.imag() * (x[j] - x[r - j]);
+    }
+    out[k] = even + std::complex<T>(-odd.imag(), odd.real());
+    out[r - k] = even - std::complex<T>(-odd.imag(), odd.real());
+  }
+  x = std::move(out);
+}
+
+// Sum of x[k] e^(sign 2 pi i k n / N) where N has only small prime factors.
+template <class T>
+Signal<T> transform_factors(const Signal<T>& x, int sign) {
+  const size_t n = x.size(), r = smallest_factor(n), m = n / std::max<size_t>(r, 1);
+  if (n == 1) return x;
+  std::vector<Signal<T>> parts(r, Signal<T>(m));
+  Signal<T> few(r), out(n);
+  for (size_t i = 0; i < m; ++i) {
+    few.resize(r);
+    for (size_t j = 0; j < r; ++j) few[j] = x[i + j * m];
+    transform_prime(few, sign);
+    for (size_t k = 0; k < r; ++k)
+      parts[k][i] = few[k] * turn<T>(sign * static_cast<int64_t>(2 * i * k), static_cast<int64_t>(n));
+  }
+  for (size_t k = 0; k < r; ++k) {
+    parts[k] = transform_factors(parts[k], sign);
+    for (size_t q = 0; q < m; ++q) out[k + r * q] = parts[k][q];
   }
   return out;
 }
 
-Signal transform(const Signal& x, int sign) {
+template <class T>
+Signal<T> transform(const Signal<T>& x, int sign) {
   const size_t n = x.size();
-  size_t padded = 1;
+  size_t rest = n, padded = 1;
+  for (size_t f = smallest_factor(rest); f <= kFactorMax && rest > 1; f = smallest_factor(rest)) rest /= f;
+  if (rest == 1) return transform_factors(x, sign);
   while (padded < 2 * n - 1) padded *= 2;
-  if ((n & (n - 1)) == 0) return transform_power_of_two(x, sign);
-  Signal chirp(n), a(padded), b(padded);
+  Signal<double> chirp(n), a(padded), b(padded);
   for (size_t k = 0; k < n; ++k) {
-    chirp[k] = turn(sign * static_cast<int64_t>(k * k % (2 * n)), static_cast<int64_t>(n));
-    a[k] = x[k] * chirp[k];
+    chirp[k] = turn<double>(sign * static_cast<int64_t>(k * k % (2 * n)), static_cast<int64_t>(n));
+    a[k] = std::complex<double>(x[k]) * chirp[k];
     b[k] = b[(padded - k) % padded] = std::conj(chirp[k]);
   }
-  a = transform_power_of_two(a, 1);
-  b = transform_power_of_two(b, 1);
+  a = transform_factors(a, 1);
+  b = transform_factors(b, 1);
   for (size_t k = 0; k < padded; ++k) a[k] *= b[k];
-  a = transform_power_of_two(a, -1);
-  Signal out(n);
-  for (size_t k = 0; k < n; ++k) out[k] = a[k] / static_cast<double>(padded) * chirp[k];
+  a = transform_factors(a, -1);
+  Signal<T> out(n);
+  for (size_t k = 0; k < n; ++k) out[k] = std::complex<T>(a[k] / static_cast<double>(padded) * chirp[k]);
   return out;
 }
 
-}  // namespace
+// Real signals are transformed in double, complex ones in the precision of their type, as NumPy does, which made the
+// standard's expected results: where a sum cancels they hold its rounding errors.
+bool single(const KernelContext& c) { return c.in(0).dtype != DType::kF64 && c.in(0).shape.at(-1) == 2; }
 
-void ref_DFT(KernelContext& c) {
+template <class T>
+void dft(KernelContext& c) {
   const TensorView& x = c.in(0);
   const TensorRef& y = c.out(0);
   const bool inverse = c.node.attributes.get_int("inverse") != 0, half = c.node.attributes.get_int("onesided") != 0;
@@ -73,17 +114,17 @@ void ref_DFT(KernelContext& c) {
   const auto values = reals_of(x);
   for (int64_t o = 0; o < in.outer; ++o)
     for (int64_t i = 0; i < in.inner / parts; ++i) {
-      Signal signal(static_cast<size_t>(n));
+      Signal<T> signal(static_cast<size_t>(n));
       for (int64_t k = 0; k < read; ++k) {
         const size_t at = static_cast<size_t>((o * in.size + k) * in.inner + i * parts);
-        signal[static_cast<size_t>(k)] = {values[at], parts == 2 ? values[at + 1] : 0};
+        signal[static_cast<size_t>(k)] = {static_cast<T>(values[at]), static_cast<T>(parts == 2 ? values[at + 1] : 0)};
       }
       // The other half of a real signal's spectrum mirrors the first.
       for (int64_t k = 1; inverse && half && k < (n + 1) / 2; ++k)
         signal[static_cast<size_t>(n - k)] = std::conj(signal[static_cast<size_t>(k)]);
       signal = transform(signal, inverse ? 1 : -1);
       for (int64_t k = 0; k < out.size; ++k) {
-        const Complex v = signal[static_cast<size_t>(k)] / (inverse ? static_cast<double>(n) : 1.0);
+        const std::complex<T> v = signal[static_cast<size_t>(k)] * (inverse ? 1 / static_cast<T>(n) : 1);
         const int64_t at = (o * out.size + k) * out.inner + i * out_parts;
         store_real(y, at, v.real());
         if (out_parts == 2) store_real(y, at + 1, v.imag());
@@ -91,18 +132,20 @@ void ref_DFT(KernelContext& c) {
     }
 }
 
-void ref_STFT(KernelContext& c) {
+template <class T>
+void stft(KernelContext& c) {
   const Shape &in = c.in(0).shape, &out = c.out(0).shape;
   const int64_t parts = in[2], step = index_at(c.in(1), 0);
   const int64_t length = c.has_input(3) ? index_at(c.in(3), 0) : c.has_input(2) ? c.in(2).num_elements() : in[1];
   const auto x = reals_of(c.in(0)), window = c.has_input(2) ? reals_of(c.in(2)) : std::vector<double>{};
   for (int64_t b = 0; b < in[0]; ++b)
     for (int64_t f = 0; f < out[1]; ++f) {
-      Signal signal(static_cast<size_t>(length));
+      Signal<T> signal(static_cast<size_t>(length));
       for (int64_t k = 0; k < length; ++k) {
         const size_t at = static_cast<size_t>((b * in[1] + f * step + k) * parts);
-        signal[static_cast<size_t>(k)] =
-            Complex(x[at], parts == 2 ? x[at + 1] : 0) * (window.empty() ? 1.0 : window[static_cast<size_t>(k)]);
+        const double weight = window.empty() ? 1 : window[static_cast<size_t>(k)];
+        signal[static_cast<size_t>(k)] = {static_cast<T>(x[at] * weight),
+                                          static_cast<T>(parts == 2 ? x[at + 1] * weight : 0)};
       }
       signal = transform(signal, -1);
       for (int64_t k = 0; k < out[2]; ++k) {
@@ -112,5 +155,10 @@ void ref_STFT(KernelContext& c) {
       }
     }
 }
+
+}  // namespace
+
+void ref_DFT(KernelContext& c) { single(c) ? dft<float>(c) : dft<double>(c); }
+void ref_STFT(KernelContext& c) { single(c) ? stft<float>(c) : stft<double>(c); }
 
 }  // namespace ingot
