@@ -216,6 +216,7 @@ Result<void> infer_dft(InferContext&);
 Result<void> infer_stft(InferContext&);
 Result<void> infer_window(InferContext&);
 Result<void> infer_mel_weights(InferContext&);
+Result<void> infer_group_query_attention(InferContext&);
 Result<void> infer_embedding(InferContext&);
 Result<void> infer_linear(InferContext&);
 Result<void> infer_gated_activation(InferContext&);

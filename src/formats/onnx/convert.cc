@@ -3,6 +3,7 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "formats/onnx/convert_microsoft.h"
 #include "formats/onnx/graph_builder.h"
 #include "tensor/half.h"
 
@@ -96,6 +97,11 @@ std::string operator_key(std::string_view domain, std::string_view op_type) {
 
 std::optional<OperatorEntry> find_operator(std::string_view key) {
   if (key.starts_with("ingot.")) return std::nullopt;  // Ingot's own ops are not ONNX operators
+  constexpr std::string_view kMicrosoft = "com.microsoft.";
+  if (key.starts_with(kMicrosoft) || key == "SimplifiedLayerNormalization") {
+    const Convert convert = find_microsoft(key.starts_with(kMicrosoft) ? key.substr(kMicrosoft.size()) : key);
+    return convert ? std::optional(OperatorEntry{std::nullopt, convert}) : std::nullopt;
+  }
   if (key == "Scatter") return OperatorEntry{Op::kScatterElements};
   const auto op = op_from_name(key);
   const auto it = conversions().find(key);
