@@ -80,7 +80,6 @@ constexpr Signature kSignatures[] = {
     {"LpPool", "auto_pad:s ceil_mode:i dilations:I kernel_shape:I p:i pads:I strides:I"},
     {"MaxPool", "auto_pad:s ceil_mode:i dilations:I kernel_shape:I pads:I storage_order:i strides:I"},
     {"Loop SequenceMap", "body:g"},
-    {"Mod", "fmod:i"},
     {"Optional", "type:T"},
     {"MaxRoiPool", "pooled_shape:I spatial_scale:f"},
     {"MaxUnpool", "kernel_shape:I pads:I strides:I"},
@@ -187,6 +186,7 @@ constexpr Signature kSignatures[] = {
     {"Unique", "axis:i sorted:i"},
     {"Upsample", "height_scale:f mode:s scales:F width_scale:f"},
     {"SimplifiedLayerNormalization com.microsoft.SimplifiedLayerNormalization", "axis:i epsilon:f stash_type:i"},
+    {"ai.onnx.preview.FlexAttention", "prob_mod:g scale:f score_mod:g softmax_precision:i"},
     {"com.microsoft.Attention",
      "do_rotary:i mask_filter_value:f num_heads:i past_present_share_buffer:i qkv_hidden_sizes:I "
      "rotary_embedding_dim:i scale:f unidirectional:i"},

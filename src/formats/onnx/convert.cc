@@ -23,6 +23,7 @@ const std::unordered_map<std::string_view, Convert>& conversions() {
         {"QuantizeLinear", convert_output_dtype},
         {"DequantizeLinear", convert_output_dtype},
         {"SwiGLU", convert_swiglu},
+        {"ai.onnx.preview.FlexAttention", convert_fixed_attributes},  // flex_attention.cc
         {"HannWindow", convert_output_datatype},
         {"HammingWindow", convert_output_datatype},
         {"BlackmanWindow", convert_output_datatype},

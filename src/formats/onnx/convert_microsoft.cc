@@ -6,7 +6,7 @@
 
 namespace ingot::onnx {
 
-const Type& MicrosoftDraft::type(ValueId v) const { return d.builder.known(v).type; }
+Type MicrosoftDraft::type(ValueId v) const { return d.builder.known(v).type; }
 
 Result<void> MicrosoftDraft::require(size_t count) const {
   for (size_t i = 0; i < count; ++i)

@@ -16,7 +16,7 @@ struct MicrosoftDraft {
 
   bool has(size_t i) const { return d.has_input(i); }
   ValueId in(size_t i) const { return d.has_input(i) ? d.node.inputs[i] : kNoValue; }
-  const Type& type(ValueId v) const;
+  Type type(ValueId v) const;
   // Operands [0, count) are there. Errors: kInvalidArgument.
   Result<void> require(size_t count) const;
   Result<ValueId> add(Op op, std::vector<ValueId> inputs, Attributes attributes = {}) const {

@@ -13,7 +13,7 @@ bool is_byte(const NodeDraft& d, size_t i) {
 // A scale as f32: a scalar where it has one element, else a list reshaped to `shape`.
 Result<ValueId> scale_of(NodeDraft& d, ValueId v, const std::vector<int64_t>& shape) {
   if (d.builder.known(v).type.dtype != DType::kF32) v = INGOT_TRY(d.add(Op::kCast, {v}, {{"to", "f32"}}));
-  const Type& type = d.builder.known(v).type;
+  const Type type = d.builder.known(v).type;
   if (!type.ranked()) return d.fail("a scale of unknown rank");
   if (type.rank() == 0) return v;
   if (type.rank() == 1)
@@ -58,7 +58,7 @@ Result<void> convert_qlinear_matmul(NodeDraft& d) {
 Result<void> convert_qlinear_conv(NodeDraft& d) {
   INGOT_TRY(require_operands(d, 8));
   const auto in = d.node.inputs;
-  const Type& weight = d.builder.known(in[3]).type;
+  const Type weight = d.builder.known(in[3]).type;
   if (!weight.ranked() || weight.rank() < 3) return d.fail("the weight is {}", weight.to_string());
   std::vector<int64_t> channels(static_cast<size_t>(weight.rank()), 1);
   channels[1] = -1;

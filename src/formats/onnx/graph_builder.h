@@ -99,6 +99,9 @@ class GraphBuilder {
                                size_t first_output, const std::vector<Capture>& captures, NodeDraft& draft,
                                std::vector<bool>* unwrapped);
   Result<std::vector<int64_t>> scan_axes(NodeDraft& draft, std::string_view attribute, size_t count) const;
+  // ai.onnx.preview.FlexAttention (flex_attention.cc).
+  Result<void> import_flex_attention(const pb::NodeDef& proto, NodeDraft& draft);
+  Result<ValueId> inline_graph(const pb::GraphDef& proto, ValueId x, NodeDraft& draft);
   // The value of a condition that is known before the graph runs.
   std::optional<bool> condition_of(ValueId v) const;
 

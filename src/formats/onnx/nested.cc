@@ -101,6 +101,7 @@ Result<void> GraphBuilder::import_subgraphs(const pb::NodeDef& proto, NodeDraft&
   if (draft.op_type == "Loop") return import_loop(proto, draft);
   if (draft.op_type == "Scan") return draft.opset < 9 ? import_scan_8(proto, draft) : import_scan(proto, draft);
   if (draft.op_type == "SequenceMap") return import_sequence_map(proto, draft);
+  if (draft.op_type == "ai.onnx.preview.FlexAttention") return import_flex_attention(proto, draft);
   for (const auto& a : proto.attribute())
     if (a.type() == pb::AttributeDef::GRAPH) return draft.fail("attribute '{}' is a graph", a.name().substr(0, 200));
   return {};

@@ -96,7 +96,10 @@ void ref_GridSample(KernelContext& c) {
     for (size_t d = 0; d < axes.size(); ++d) {  // the grid names the innermost axis first
       const size_t at = static_cast<size_t>(p) * axes.size() + axes.size() - 1 - d;
       const double place = static_cast<float>(axes[d].place(grid[at]));
-      taps[d] = taps_at(axes[d].bounded(mode == "nearest" ? std::nearbyint(place) : place), mode);
+      // A cubic keeps its weights where it lies outside; only the pixels it takes are bounded.
+      const bool outside_counts = mode == "cubic" && border == Border::kClamp;
+      const double at_pixel = mode == "nearest" ? std::nearbyint(place) : place;
+      taps[d] = taps_at(outside_counts ? at_pixel : axes[d].bounded(at_pixel), mode);
     }
     for (int64_t ch = 0; ch < xs[1]; ++ch) {
       const int64_t plane = p / points * xs[1] + ch;
