@@ -32,7 +32,6 @@ constexpr Signature kSignatures[] = {
     {"BitShift", "direction:s"},
     {"Cast", "round_mode:s saturate:i to:i to:s"},
     {"BlackmanWindow", "output_datatype:i periodic:i"},
-    {"Cast", "round_mode:s saturate:i to:i"},
     {"CastLike", "round_mode:s saturate:i"},
     {"CausalConvWithState", "activation:s"},
     {"Celu Swish ThresholdedRelu", "alpha:f"},
@@ -184,7 +183,6 @@ constexpr Signature kSignatures[] = {
      "nodes_treeids:I nodes_truenodeids:I nodes_values:F nodes_values_as_tensor:t post_transform:s target_ids:I "
      "target_nodeids:I target_treeids:I target_weights:F target_weights_as_tensor:t"},
     {"Unique", "axis:i sorted:i"},
-    {"Upsample", "height_scale:f mode:s scales:F width_scale:f"},
     {"SimplifiedLayerNormalization com.microsoft.SimplifiedLayerNormalization", "axis:i epsilon:f stash_type:i"},
     {"ai.onnx.preview.FlexAttention", "prob_mod:g scale:f score_mod:g softmax_precision:i"},
     {"com.microsoft.Attention",

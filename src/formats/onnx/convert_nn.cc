@@ -77,8 +77,6 @@ Result<void> convert_resize(NodeDraft& d) {
   const auto height = d.take("height_scale"), width = d.take("width_scale");
   if (height && width && !d.has_input(1))  // of opset 1
     d.set_input(1, d.float_list({1, 1, std::get<float>(*height), std::get<float>(*width)}));
-  if (height && width)
-    d.attributes().set("scales", std::vector<float>{1, 1, std::get<float>(*height), std::get<float>(*width)});
   if (const auto scales = d.take("scales")) {
     if (d.has_input(1)) return d.fail("has scales both as attribute and as operand");
     d.set_input(1, d.float_list(std::get<std::vector<float>>(*scales)));

@@ -1,8 +1,8 @@
 // com.microsoft's quantized operators: through floats and back, or by integer products where both sides are bytes.
 #include <cstring>
 
-#include "formats/onnx/convert_microsoft.h"
 #include "formats/onnx/graph_builder.h"
+#include "formats/onnx/operators/convert_microsoft.h"
 #include "tensor/block_formats.h"
 #include "tensor/half.h"
 

@@ -1,6 +1,6 @@
 // com.microsoft's attention operators: onto the standard's Attention, or ingot.group_query_attention.
-#include "formats/onnx/convert_microsoft.h"
 #include "formats/onnx/graph_builder.h"
+#include "formats/onnx/operators/convert_microsoft.h"
 
 namespace ingot::onnx {
 namespace {

@@ -1,4 +1,4 @@
-#include "formats/onnx/convert_microsoft.h"
+#include "formats/onnx/operators/convert_microsoft.h"
 
 #include <unordered_map>
 
