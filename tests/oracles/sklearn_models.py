@@ -179,6 +179,28 @@ def text_cases(rng):
             yield f"text_{name}{what}", export(part, types, vectorizer_options), {"x": unseen[:, None]}
 
 
+def tensor_proto(a):
+    if a.dtype.kind in "UO":
+        return helper.make_tensor("", onnx.TensorProto.STRING, a.shape, [str(s).encode() for s in a.ravel()])
+    return numpy_helper.from_array(a)
+
+
+def maps_proto(maps):
+    """ZipMap's result: a sequence of maps from labels to scores."""
+    out = onnx.SequenceProto(elem_type=onnx.SequenceProto.MAP)
+    for m in maps:
+        text = isinstance(next(iter(m)), str)
+        proto = out.map_values.add(key_type=onnx.TensorProto.STRING if text else onnx.TensorProto.INT64)
+        if text:
+            proto.string_keys.extend(k.encode() for k in m)
+        else:
+            proto.keys.extend(m)
+        values = np.array(list(m.values()), np.float32)
+        proto.values.CopyFrom(onnx.SequenceProto(elem_type=onnx.SequenceProto.TENSOR,
+                                                 tensor_values=[numpy_helper.from_array(values)]))
+    return out
+
+
 def write_case(folder, model, feed):
     for node in model.graph.node:  # ONNX Runtime changes cases by a locale of the machine, of which this one is on all
         if node.op_type == "StringNormalizer" and not any(a.name == "locale" for a in node.attribute):
@@ -192,12 +214,8 @@ def write_case(folder, model, feed):
     onnx.save(model, str(folder / "model.onnx"))
     for kind, arrays in (("input", [feed[i.name] for i in session.get_inputs()]), ("output", results)):
         for i, a in enumerate(arrays):
-            if isinstance(a, list) and a and isinstance(a[0], dict):  # maps: Ingot gives their values
-                a = np.array([list(d.values()) for d in a], np.float32)
-            a = np.asarray(a)
-            text = a.dtype.kind in "UO"
-            proto = helper.make_tensor("", onnx.TensorProto.STRING, a.shape, [str(s).encode() for s in a.ravel()]) \
-                if text else numpy_helper.from_array(a)
+            is_maps = isinstance(a, list) and a and isinstance(a[0], dict)
+            proto = maps_proto(a) if is_maps else tensor_proto(np.asarray(a))
             (sets / f"{kind}_{i}.pb").write_bytes(proto.SerializeToString())
 
 

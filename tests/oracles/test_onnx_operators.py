@@ -13,11 +13,7 @@ from onnx import helper
 HERE = Path(__file__).parent
 BIN = Path(os.environ.get("INGOT") or HERE.parents[1] / "build/release/bin/ingot").parent
 DOMAINS = ("", "ai.onnx.ml", "ai.onnx.preview.training")
-# Operators that are not built, each with its reason.
-MISSING = {
-    "ai.onnx.ml.CastMap": "reads a map, which no operator but ZipMap makes: a model would have a map as its input",
-    "ai.onnx.ml.DictVectorizer": "reads a map, as CastMap does",
-}
+MISSING = {}  # operators that are not built, each with its reason
 
 
 def newest_operators():

@@ -147,6 +147,8 @@ constexpr Signature kSignatures[] = {
     {"RandomUniformLike", "dtype:i high:f low:f seed:f"},
     {"ImageDecoder", "pixel_format:s"},
     // ai.onnx.ml.
+    {"ai.onnx.ml.CastMap", "cast_to:s map_form:s max_map:i"},
+    {"ai.onnx.ml.DictVectorizer", "int64_vocabulary:I string_vocabulary:S"},
     {"ai.onnx.ml.ZipMap", "classlabels_int64s:I classlabels_strings:S"},
     {"ai.onnx.ml.Binarizer", "threshold:f"},
     {"ai.onnx.ml.CategoryMapper", "cats_int64s:I cats_strings:S default_int64:i default_string:s"},
