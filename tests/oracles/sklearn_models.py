@@ -137,6 +137,7 @@ def export_cases(rng):
         yield name, export(model, floats), {"x": gaps if name == "imputer" else unseen}
     yield from mixed_cases(rng)
     yield from text_cases(rng)
+    yield from map_cases()
 
 
 def mixed_cases(rng):
@@ -185,20 +186,42 @@ def tensor_proto(a):
     return numpy_helper.from_array(a)
 
 
-def maps_proto(maps):
-    """ZipMap's result: a sequence of maps from labels to scores."""
-    out = onnx.SequenceProto(elem_type=onnx.SequenceProto.MAP)
-    for m in maps:
-        text = isinstance(next(iter(m)), str)
-        proto = out.map_values.add(key_type=onnx.TensorProto.STRING if text else onnx.TensorProto.INT64)
-        if text:
-            proto.string_keys.extend(k.encode() for k in m)
-        else:
-            proto.keys.extend(m)
-        values = np.array(list(m.values()), np.float32)
-        proto.values.CopyFrom(onnx.SequenceProto(elem_type=onnx.SequenceProto.TENSOR,
-                                                 tensor_values=[numpy_helper.from_array(values)]))
-    return out
+def map_cases():
+    """Operators whose input is a map, which scikit-learn's models do not use."""
+    for name, key, feed, attributes in (
+            ("DictVectorizer", onnx.TensorProto.STRING, {"b": 2.0, "zz": 7.0, "a": 1.0}, {"string_vocabulary": ["a", "b", "c"]}),
+            ("DictVectorizer", onnx.TensorProto.INT64, {9: 2.0, 3: 1.0}, {"int64_vocabulary": [3, 4, 9]}),
+            *(("CastMap", onnx.TensorProto.INT64, {3: 2.5, 1: 7.0}, {"cast_to": to, "map_form": form, "max_map": 5})
+              for to in ("TO_FLOAT", "TO_STRING", "TO_INT64") for form in ("DENSE", "SPARSE"))):
+        of_type = onnx.TypeProto()
+        of_type.map_type.key_type = key
+        of_type.map_type.value_type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+        node = helper.make_node(name, ["x"], ["y"], domain="ai.onnx.ml", **attributes)
+        graph = helper.make_graph([node], name, [helper.make_value_info("x", of_type)],
+                                  [helper.make_empty_tensor_value_info("y")])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("ai.onnx.ml", 1)], ir_version=8)
+        yield "_".join([name, str(key), *(v for v in attributes.values() if isinstance(v, str))]), model, {"x": feed}
+
+
+def map_proto(m):
+    text = isinstance(next(iter(m)), str)
+    proto = onnx.MapProto(key_type=onnx.TensorProto.STRING if text else onnx.TensorProto.INT64)
+    if text:
+        proto.string_keys.extend(k.encode() for k in m)
+    else:
+        proto.keys.extend(m)
+    values = numpy_helper.from_array(np.array(list(m.values()), np.float32))
+    proto.values.CopyFrom(onnx.SequenceProto(elem_type=onnx.SequenceProto.TENSOR, tensor_values=[values]))
+    return proto
+
+
+def value_proto(value):
+    """An array, a map, or a sequence of maps (ZipMap's result)."""
+    if isinstance(value, dict):
+        return map_proto(value)
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return onnx.SequenceProto(elem_type=onnx.SequenceProto.MAP, map_values=[map_proto(m) for m in value])
+    return tensor_proto(np.asarray(value))
 
 
 def write_case(folder, model, feed):
@@ -208,14 +231,13 @@ def write_case(folder, model, feed):
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    results = session.run(None, {k: v.astype(object) if v.dtype.kind == "U" else v for k, v in feed.items()})
+    results = session.run(None, {k: v.astype(object) if getattr(v, "dtype", np.dtype(int)).kind == "U" else v for k, v in feed.items()})
     sets = folder / "test_data_set_0"
     sets.mkdir(parents=True)
     onnx.save(model, str(folder / "model.onnx"))
     for kind, arrays in (("input", [feed[i.name] for i in session.get_inputs()]), ("output", results)):
         for i, a in enumerate(arrays):
-            is_maps = isinstance(a, list) and a and isinstance(a[0], dict)
-            proto = maps_proto(a) if is_maps else tensor_proto(np.asarray(a))
+            proto = value_proto(a)
             (sets / f"{kind}_{i}.pb").write_bytes(proto.SerializeToString())
 
 
