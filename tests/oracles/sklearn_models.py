@@ -77,7 +77,7 @@ def regressors():
     yield "nu_svr", svm.NuSVR(kernel="linear")
     yield "one_class_svm", svm.OneClassSVM(nu=0.1)
     yield "isolation_forest", ensemble.IsolationForest(n_estimators=10, random_state=0)
-    yield "gaussian_process", gaussian_process.GaussianProcessRegressor(alpha=0.5)
+    yield "gaussian_process", gaussian_process.GaussianProcessRegressor(alpha=10.0)
     yield "perceptrons", neural_network.MLPRegressor(hidden_layer_sizes=(12,), max_iter=60, random_state=0)
 
 

@@ -94,7 +94,7 @@ std::optional<OperatorEntry> find_operator(std::string_view key) {
   constexpr std::string_view kMicrosoft = "com.microsoft.";
   if (key.starts_with(kMicrosoft) || key == "SimplifiedLayerNormalization") {
     const Convert convert = find_microsoft(key.starts_with(kMicrosoft) ? key.substr(kMicrosoft.size()) : key);
-    return convert ? std::optional(OperatorEntry{std::nullopt, convert}) : std::nullopt;
+    if (convert) return OperatorEntry{std::nullopt, convert};
   }
   if (key == "Scatter") return OperatorEntry{Op::kScatterElements};
   const auto op = op_from_name(key);
