@@ -190,6 +190,8 @@ Result<void> infer_random_like(InferContext&);
 Result<void> infer_multinomial(InferContext&);
 Result<void> infer_tokenizer(InferContext&);
 Result<void> infer_zip_map(InferContext&);
+Result<void> infer_dict_vectorizer(InferContext&);
+Result<void> infer_cast_map(InferContext&);
 Result<void> infer_image_decoder(InferContext&);
 Result<void> infer_attention(InferContext&);
 Result<void> infer_rotary_embedding(InferContext&);

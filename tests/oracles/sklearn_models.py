@@ -77,7 +77,7 @@ def regressors():
     yield "nu_svr", svm.NuSVR(kernel="linear")
     yield "one_class_svm", svm.OneClassSVM(nu=0.1)
     yield "isolation_forest", ensemble.IsolationForest(n_estimators=10, random_state=0)
-    yield "gaussian_process", gaussian_process.GaussianProcessRegressor(alpha=0.5)
+    yield "gaussian_process", gaussian_process.GaussianProcessRegressor(alpha=10.0)
     yield "perceptrons", neural_network.MLPRegressor(hidden_layer_sizes=(12,), max_iter=60, random_state=0)
 
 
@@ -137,6 +137,7 @@ def export_cases(rng):
         yield name, export(model, floats), {"x": gaps if name == "imputer" else unseen}
     yield from mixed_cases(rng)
     yield from text_cases(rng)
+    yield from map_cases()
 
 
 def mixed_cases(rng):
@@ -179,6 +180,50 @@ def text_cases(rng):
             yield f"text_{name}{what}", export(part, types, vectorizer_options), {"x": unseen[:, None]}
 
 
+def tensor_proto(a):
+    if a.dtype.kind in "UO":
+        return helper.make_tensor("", onnx.TensorProto.STRING, a.shape, [str(s).encode() for s in a.ravel()])
+    return numpy_helper.from_array(a)
+
+
+def map_cases():
+    """Operators whose input is a map, which scikit-learn's models do not use."""
+    for name, key, feed, attributes in (
+            ("DictVectorizer", onnx.TensorProto.STRING, {"b": 2.0, "zz": 7.0, "a": 1.0}, {"string_vocabulary": ["a", "b", "c"]}),
+            ("DictVectorizer", onnx.TensorProto.INT64, {9: 2.0, 3: 1.0}, {"int64_vocabulary": [3, 4, 9]}),
+            *(("CastMap", onnx.TensorProto.INT64, {3: 2.5, 1: 7.0}, {"cast_to": to, "map_form": form, "max_map": 5})
+              for to in ("TO_FLOAT", "TO_STRING", "TO_INT64") for form in ("DENSE", "SPARSE"))):
+        of_type = onnx.TypeProto()
+        of_type.map_type.key_type = key
+        of_type.map_type.value_type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+        node = helper.make_node(name, ["x"], ["y"], domain="ai.onnx.ml", **attributes)
+        graph = helper.make_graph([node], name, [helper.make_value_info("x", of_type)],
+                                  [helper.make_empty_tensor_value_info("y")])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("ai.onnx.ml", 1)], ir_version=8)
+        yield "_".join([name, str(key), *(v for v in attributes.values() if isinstance(v, str))]), model, {"x": feed}
+
+
+def map_proto(m):
+    text = isinstance(next(iter(m)), str)
+    proto = onnx.MapProto(key_type=onnx.TensorProto.STRING if text else onnx.TensorProto.INT64)
+    if text:
+        proto.string_keys.extend(k.encode() for k in m)
+    else:
+        proto.keys.extend(m)
+    values = numpy_helper.from_array(np.array(list(m.values()), np.float32))
+    proto.values.CopyFrom(onnx.SequenceProto(elem_type=onnx.SequenceProto.TENSOR, tensor_values=[values]))
+    return proto
+
+
+def value_proto(value):
+    """An array, a map, or a sequence of maps (ZipMap's result)."""
+    if isinstance(value, dict):
+        return map_proto(value)
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return onnx.SequenceProto(elem_type=onnx.SequenceProto.MAP, map_values=[map_proto(m) for m in value])
+    return tensor_proto(np.asarray(value))
+
+
 def write_case(folder, model, feed):
     for node in model.graph.node:  # ONNX Runtime changes cases by a locale of the machine, of which this one is on all
         if node.op_type == "StringNormalizer" and not any(a.name == "locale" for a in node.attribute):
@@ -186,18 +231,13 @@ def write_case(folder, model, feed):
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    results = session.run(None, {k: v.astype(object) if v.dtype.kind == "U" else v for k, v in feed.items()})
+    results = session.run(None, {k: v.astype(object) if getattr(v, "dtype", np.dtype(int)).kind == "U" else v for k, v in feed.items()})
     sets = folder / "test_data_set_0"
     sets.mkdir(parents=True)
     onnx.save(model, str(folder / "model.onnx"))
     for kind, arrays in (("input", [feed[i.name] for i in session.get_inputs()]), ("output", results)):
         for i, a in enumerate(arrays):
-            if isinstance(a, list) and a and isinstance(a[0], dict):  # maps: Ingot gives their values
-                a = np.array([list(d.values()) for d in a], np.float32)
-            a = np.asarray(a)
-            text = a.dtype.kind in "UO"
-            proto = helper.make_tensor("", onnx.TensorProto.STRING, a.shape, [str(s).encode() for s in a.ravel()]) \
-                if text else numpy_helper.from_array(a)
+            proto = value_proto(a)
             (sets / f"{kind}_{i}.pb").write_bytes(proto.SerializeToString())
 
 

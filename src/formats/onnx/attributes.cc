@@ -30,8 +30,8 @@ constexpr Signature kSignatures[] = {
     {"AveragePool", "auto_pad:s ceil_mode:i count_include_pad:i dilations:I kernel_shape:I pads:I strides:I"},
     {"BatchNormalization", "consumed_inputs:I epsilon:f is_test:i momentum:f spatial:i training_mode:i"},
     {"BitShift", "direction:s"},
-    {"BlackmanWindow", "output_datatype:i periodic:i"},
     {"Cast", "round_mode:s saturate:i to:i to:s"},
+    {"BlackmanWindow", "output_datatype:i periodic:i"},
     {"CastLike", "round_mode:s saturate:i"},
     {"CausalConvWithState", "activation:s"},
     {"Celu Swish ThresholdedRelu", "alpha:f"},
@@ -121,6 +121,7 @@ constexpr Signature kSignatures[] = {
     {"TopK", "axis:i k:i largest:i sorted:i"},
     {"Transpose", "perm:I"},
     {"Trilu", "upper:i"},
+    {"Upsample", "height_scale:f mode:s scales:F width_scale:f"},
     // Losses, later opsets, training.
     {"NegativeLogLikelihoodLoss SoftmaxCrossEntropyLoss", "ignore_index:i reduction:s"},
     {"CumProd", "exclusive:i reverse:i"},
@@ -146,6 +147,8 @@ constexpr Signature kSignatures[] = {
     {"RandomUniformLike", "dtype:i high:f low:f seed:f"},
     {"ImageDecoder", "pixel_format:s"},
     // ai.onnx.ml.
+    {"ai.onnx.ml.CastMap", "cast_to:s map_form:s max_map:i"},
+    {"ai.onnx.ml.DictVectorizer", "int64_vocabulary:I string_vocabulary:S"},
     {"ai.onnx.ml.ZipMap", "classlabels_int64s:I classlabels_strings:S"},
     {"ai.onnx.ml.Binarizer", "threshold:f"},
     {"ai.onnx.ml.CategoryMapper", "cats_int64s:I cats_strings:S default_int64:i default_string:s"},
@@ -182,7 +185,6 @@ constexpr Signature kSignatures[] = {
      "nodes_treeids:I nodes_truenodeids:I nodes_values:F nodes_values_as_tensor:t post_transform:s target_ids:I "
      "target_nodeids:I target_treeids:I target_weights:F target_weights_as_tensor:t"},
     {"Unique", "axis:i sorted:i"},
-    {"Upsample", "height_scale:f mode:s scales:F width_scale:f"},
     {"SimplifiedLayerNormalization com.microsoft.SimplifiedLayerNormalization", "axis:i epsilon:f stash_type:i"},
     {"ai.onnx.preview.FlexAttention", "prob_mod:g scale:f score_mod:g softmax_precision:i"},
     {"com.microsoft.Attention",

@@ -3,8 +3,8 @@
 #include <cstring>
 #include <unordered_map>
 
-#include "formats/onnx/convert_microsoft.h"
 #include "formats/onnx/graph_builder.h"
+#include "formats/onnx/operators/convert_microsoft.h"
 #include "tensor/half.h"
 
 namespace ingot::onnx {
@@ -24,16 +24,9 @@ const std::unordered_map<std::string_view, Convert>& conversions() {
         {"DequantizeLinear", convert_output_dtype},
         {"SwiGLU", convert_swiglu},
         {"ai.onnx.preview.FlexAttention", convert_fixed_attributes},  // flex_attention.cc
-        {"HannWindow", convert_output_datatype},
-        {"HammingWindow", convert_output_datatype},
-        {"BlackmanWindow", convert_output_datatype},
-        {"MelWeightMatrix", convert_output_datatype},
         {"DFT", convert_dft},
         {"GridSample", convert_grid_sample},
         {"RoiAlign", convert_roi_align},
-        {"LSTM", convert_recurrent},
-        {"GRU", convert_recurrent},
-        {"RNN", convert_recurrent},
         {"QLinearMatMul", convert_qlinear_matmul},
         {"QLinearConv", convert_qlinear_conv},
         {"MeanVarianceNormalization", convert_mean_variance_normalization},
@@ -62,12 +55,6 @@ const std::unordered_map<std::string_view, Convert>& conversions() {
         {"BitCast", convert_cast},
         {"ai.onnx.preview.training.Gradient", convert_gradient},
         {"StringNormalizer", convert_string_normalizer},
-        {"Bernoulli", convert_random},
-        {"Multinomial", convert_random},
-        {"RandomNormal", convert_random},
-        {"RandomNormalLike", convert_random},
-        {"RandomUniform", convert_random},
-        {"RandomUniformLike", convert_random},
         {"ai.onnx.ml.CategoryMapper", convert_category_mapper},
         {"ai.onnx.ml.LabelEncoder", convert_label_encoder},
         {"ai.onnx.ml.LinearClassifier", convert_linear_classifier},
@@ -78,6 +65,12 @@ const std::unordered_map<std::string_view, Convert>& conversions() {
         {"ai.onnx.ml.TreeEnsembleClassifier", convert_tree_classifier},
         {"ai.onnx.ml.TreeEnsembleRegressor", convert_tree_regressor},
     };
+    for (std::string_view name : {"HannWindow", "HammingWindow", "BlackmanWindow", "MelWeightMatrix"})
+      m[name] = convert_output_datatype;
+    for (std::string_view name : {"LSTM", "GRU", "RNN"}) m[name] = convert_recurrent;
+    for (std::string_view name :
+         {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"})
+      m[name] = convert_random;
     for (std::string_view name : {"Squeeze", "Unsqueeze", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp",
                                   "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"})
       m[name] = convert_axes_attribute;
@@ -101,7 +94,7 @@ std::optional<OperatorEntry> find_operator(std::string_view key) {
   constexpr std::string_view kMicrosoft = "com.microsoft.";
   if (key.starts_with(kMicrosoft) || key == "SimplifiedLayerNormalization") {
     const Convert convert = find_microsoft(key.starts_with(kMicrosoft) ? key.substr(kMicrosoft.size()) : key);
-    return convert ? std::optional(OperatorEntry{std::nullopt, convert}) : std::nullopt;
+    if (convert) return OperatorEntry{std::nullopt, convert};
   }
   if (key == "Scatter") return OperatorEntry{Op::kScatterElements};
   const auto op = op_from_name(key);

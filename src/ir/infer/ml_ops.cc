@@ -292,10 +292,50 @@ Result<void> infer_tree_classifier(InferContext& c) {
 Result<void> infer_zip_map(InferContext& c) {
   const size_t labels = num_labels(c);
   if (!labels) return c.fail("names no class labels, or two kinds of them");
+  INGOT_TRY(require_dtype(c, 0, DType::kF32));
   if (c.ranked(0) && (c.rank(0) < 1 || c.rank(0) > 2))
     return c.fail("the scores are {}, not [N,C] or [C]", c.type(0).to_string());
   if (c.ranked(0)) INGOT_TRY(require_features(c, c.dims(0).back(), labels));
-  c.set(0, c.type(0));
+  const bool strings = !c.attributes().strings("classlabels_strings").empty();
+  const Dims size{static_cast<int64_t>(labels)};
+  c.set(0, Type::sequence(Type::container(
+               DType::kMap, {Type::of(strings ? DType::kString : DType::kI64, size), Type::of(DType::kF32, size)})));
+  return {};
+}
+
+namespace {
+
+// A map's types of keys and values. Errors: the operand is none.
+Result<std::pair<DType, DType>> map_types(InferContext& c) {
+  const Type& t = c.type(0);
+  if (t.dtype != DType::kMap || t.elements.size() != 2) return c.fail("the operand is {}, not a map", t.to_string());
+  return std::pair{t.elements[0].dtype, t.elements[1].dtype};
+}
+
+}  // namespace
+
+Result<void> infer_dict_vectorizer(InferContext& c) {
+  const auto [keys, values] = INGOT_TRY(map_types(c));
+  const bool text = keys == DType::kString;
+  if ((!text && keys != DType::kI64) || is_quantized(values) || is_container(values))
+    return c.fail("the operand is {}", c.type(0).to_string());
+  const size_t words =
+      text ? c.attributes().strings("string_vocabulary").size() : c.attributes().ints("int64_vocabulary").size();
+  if (words == 0) return c.fail("has no vocabulary for {}", c.type(0).to_string());
+  c.set(0, values, {1, static_cast<int64_t>(words)});
+  return {};
+}
+
+Result<void> infer_cast_map(InferContext& c) {
+  const auto [keys, values] = INGOT_TRY(map_types(c));
+  if (keys != DType::kI64 || (values != DType::kString && values != DType::kF32))
+    return c.fail("the operand is {}", c.type(0).to_string());
+  const std::string to = c.attributes().get_string("cast_to", "TO_FLOAT"),
+                    form = c.attributes().get_string("map_form", "DENSE");
+  if (to != "TO_FLOAT" && to != "TO_STRING" && to != "TO_INT64") return c.fail("cast_to '{}' is not known", to);
+  if (form != "DENSE" && form != "SPARSE") return c.fail("map_form '{}' is not known", form);
+  if (c.attributes().get_int("max_map", 1) < 0) return c.fail("max_map is negative");
+  c.set(0, to == "TO_FLOAT" ? DType::kF32 : to == "TO_STRING" ? DType::kString : DType::kI64, {1, Dim::unknown()});
   return {};
 }
 

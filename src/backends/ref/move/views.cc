@@ -22,6 +22,5 @@ void ref_Reshape(KernelContext& c) { copy(c); }
 void ref_Flatten(KernelContext& c) { copy(c); }
 void ref_Squeeze(KernelContext& c) { copy(c); }
 void ref_Unsqueeze(KernelContext& c) { copy(c); }
-void ref_ZipMap(KernelContext& c) { copy(c); }
 
 }  // namespace ingot

@@ -44,8 +44,12 @@ Result<Matcher> Matcher::make() {
 }
 
 Result<Matcher::Found> Matcher::find(const Pattern& pattern, std::string_view text, size_t from) const {
-  const int found = pcre2_match(pattern.code(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from, 0,
-                                data_.get(), limits_.get());
+  const auto match = [&](uint32_t options) {
+    return pcre2_match(pattern.code(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from, options,
+                       data_.get(), limits_.get());
+  };
+  int found = match(0);
+  if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = match(PCRE2_NO_JIT);  // which has kHeapKibMax
   if (found == PCRE2_ERROR_NOMATCH || (found <= PCRE2_ERROR_UTF8_ERR1 && found >= PCRE2_ERROR_UTF8_ERR21))
     return Found{};
   if (found < 0) return error(Code::kResourceExhausted, "[regex] {}", message_of(found));
