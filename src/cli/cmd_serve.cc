@@ -245,6 +245,11 @@ void add_security_options(CLI::App& c, Options& o) {
       ->group("Security");
   c.add_flag("--allow-priority", o.app.clients_may_hurry, "Clients may run ahead of others (a priority below 0)")
       ->group("Security");
+  c.add_flag(
+       "--shared-memory", o.app.shared_memory,
+       "Clients on this machine may pass tensors in POSIX shared memory. Whoever may call can then read and write "
+       "every such object of the server's user")
+      ->group("Security");
   c.add_option("--cors-origin", h.cors_origins, "Web origin that may call (repeatable); * for any")->group("Security");
   c.add_option("--tls-cert", h.tls_certificate, "Certificate chain (PEM); with --tls-key: HTTPS")->group("Security");
   c.add_option("--tls-key", h.tls_key, "Its private key (PEM)")->group("Security");

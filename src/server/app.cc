@@ -139,7 +139,7 @@ class App {
     o_.grpc.message_bytes_max = o_.http.body_bytes_max;
     o_.grpc.tls_certificate = o_.http.tls_certificate;
     o_.grpc.tls_key = o_.http.tls_key;
-    grpc_.emplace(o_.grpc, rpc::Neighbours{models_, workers_, health_, keys_, on_end, o_.clients_may_hurry});
+    grpc_.emplace(o_.grpc, rpc::Neighbours{models_, workers_, health_, keys_, regions_, on_end, o_.clients_may_hurry});
     INGOT_TRY(grpc_->start());
     const std::string grpc_url = o_.grpc.port == 0 ? "" : ", gRPC on " + grpc_->url();
     std::string metrics_url;
@@ -227,7 +227,8 @@ class App {
   http::Workers workers_;
   admin::Health health_{models_};
   openai::Face openai_{models_, workers_, o_.clients_may_hurry};
-  kserve::Face kserve_{models_, workers_, health_, o_.http.body_bytes_max, o_.clients_may_hurry};
+  kserve::SharedRegions regions_{o_.shared_memory};
+  kserve::Face kserve_{models_, workers_, health_, regions_, o_.http.body_bytes_max, o_.clients_may_hurry};
   std::optional<serving::RepositoryWatcher> watcher_;
   // Ended first: their handlers use the rest.
   std::optional<rpc::Server> grpc_;

@@ -28,7 +28,7 @@ class InferCall final : public grpc::ServerUnaryReactor {
           "[grpc] ModelInfer RPC doesn't support models with decoupled transaction policy: '{}' is a language model, "
           "use ModelStreamInfer",
           model_->name);
-    request_ = INGOT_TRY(read_infer(message));
+    request_ = INGOT_TRY(read_infer(message, face_.to.regions));
     serving::TensorRequest tensors = std::move(request_.tensors);
     const auto deadline = deadline_of(context);
     if (deadline && (!tensors.deadline || *deadline < *tensors.deadline)) tensors.deadline = deadline;

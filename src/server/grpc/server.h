@@ -15,6 +15,7 @@
 #include "server/http/access_log.h"
 #include "server/http/api_keys.h"
 #include "server/http/workers.h"
+#include "server/kserve/shared_memory.h"
 #include "serving/model_repository.h"
 
 namespace ingot::rpc {
@@ -35,6 +36,7 @@ struct Neighbours {
   http::Workers& workers;
   const admin::Health& health;
   http::ApiKeys& keys;
+  kserve::SharedRegions& regions;
   http::OnRequestEnd on_end;       // called when a call ended; for logs and metrics
   bool clients_may_hurry = false;  // ahead of others, with a priority below 0
 };

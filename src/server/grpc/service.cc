@@ -117,7 +117,7 @@ class InferenceService final : public inference::GRPCInferenceService::CallbackS
   }
   Reactor* ServerMetadata(Context* x, const inference::ServerMetadataRequest*,
                           inference::ServerMetadataResponse* out) override {
-    return answer(face_, *x, "ServerMetadata", [&] { return fill(*out, kserve::server_metadata()); });
+    return answer(face_, *x, "ServerMetadata", [&] { return fill(*out, kserve::server_metadata(face_.to.regions)); });
   }
   Reactor* ModelMetadata(Context* x, const inference::ModelMetadataRequest* in,
                          inference::ModelMetadataResponse* out) override {
@@ -181,17 +181,27 @@ class InferenceService final : public inference::GRPCInferenceService::CallbackS
     return refuse(*x, "TraceSetting", "tracing is not supported: the access log and /metrics tell what each call took");
   }
 
-  Reactor* SystemSharedMemoryStatus(Context* x, const inference::SystemSharedMemoryStatusRequest*,
-                                    inference::SystemSharedMemoryStatusResponse*) override {
-    return refuse(*x, "SystemSharedMemoryStatus", kNoSharedMemory);
+  Reactor* SystemSharedMemoryStatus(Context* x, const inference::SystemSharedMemoryStatusRequest* in,
+                                    inference::SystemSharedMemoryStatusResponse* out) override {
+    return answer(face_, *x, "SystemSharedMemoryStatus", [&]() -> Result<void> {
+      for (const auto& region : INGOT_TRY(face_.to.regions.list(in->name()))) {
+        auto& told = (*out->mutable_regions())[region->name()];
+        told.set_name(region->name());
+        told.set_key(region->key());
+        told.set_offset(region->offset());
+        told.set_byte_size(region->bytes());
+      }
+      return {};
+    });
   }
-  Reactor* SystemSharedMemoryRegister(Context* x, const inference::SystemSharedMemoryRegisterRequest*,
+  Reactor* SystemSharedMemoryRegister(Context* x, const inference::SystemSharedMemoryRegisterRequest* in,
                                       inference::SystemSharedMemoryRegisterResponse*) override {
-    return refuse(*x, "SystemSharedMemoryRegister", kNoSharedMemory);
+    return answer(face_, *x, "SystemSharedMemoryRegister",
+                  [&] { return face_.to.regions.add(in->name(), in->key(), in->offset(), in->byte_size()); });
   }
-  Reactor* SystemSharedMemoryUnregister(Context* x, const inference::SystemSharedMemoryUnregisterRequest*,
+  Reactor* SystemSharedMemoryUnregister(Context* x, const inference::SystemSharedMemoryUnregisterRequest* in,
                                         inference::SystemSharedMemoryUnregisterResponse*) override {
-    return refuse(*x, "SystemSharedMemoryUnregister", kNoSharedMemory);
+    return answer(face_, *x, "SystemSharedMemoryUnregister", [&] { return face_.to.regions.remove(in->name()); });
   }
   Reactor* CudaSharedMemoryStatus(Context* x, const inference::CudaSharedMemoryStatusRequest*,
                                   inference::CudaSharedMemoryStatusResponse*) override {
@@ -207,7 +217,6 @@ class InferenceService final : public inference::GRPCInferenceService::CallbackS
   }
 
  private:
-  static constexpr const char* kNoSharedMemory = "client shared memory is not supported: send the tensors' bytes";
   static constexpr const char* kNoCuda = "CUDA shared memory is not supported: this server runs on the CPU";
 
   template <class Named>

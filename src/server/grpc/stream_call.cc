@@ -142,7 +142,7 @@ void StreamCall::generate(std::unique_ptr<Request> request, std::shared_ptr<serv
 void StreamCall::infer(const Request& message, const std::shared_ptr<Slot>& slot) {
   const std::string id = message.id();
   Result<void> begun;
-  if (auto parsed = read_infer(message)) {
+  if (auto parsed = read_infer(message, face_.to.regions)) {
     serving::TensorRequest tensors = std::move(parsed->tensors);
     if (deadline_ && (!tensors.deadline || *deadline_ < *tensors.deadline)) tensors.deadline = deadline_;
     tensors.cancelled = cancelled_;

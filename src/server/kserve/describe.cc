@@ -66,12 +66,18 @@ json::object duration(const serving::Duration& d) { return {{"count", d.count}, 
 
 }  // namespace
 
-json::object server_metadata() {
-  return {{"name", "ingot"},
-          {"version", INGOT_VERSION},
-          {"extensions",
-           {"classification", "model_repository", "schedule_policy", "model_configuration", "binary_tensor_data",
-            "parameters", "statistics", "logging", "generate"}}};
+json::object server_metadata(const SharedRegions& regions) {
+  json::array extensions{"classification",
+                         "model_repository",
+                         "schedule_policy",
+                         "model_configuration",
+                         "binary_tensor_data",
+                         "parameters",
+                         "statistics",
+                         "logging",
+                         "generate"};
+  if (regions.enabled()) extensions.emplace_back("system_shared_memory");
+  return {{"name", "ingot"}, {"version", INGOT_VERSION}, {"extensions", std::move(extensions)}};
 }
 
 json::object model_metadata(const serving::Servable& m, std::span<const int64_t> versions) {

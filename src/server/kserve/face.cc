@@ -52,8 +52,8 @@ awaitable<void> handle_model_ready(const Face& face, http::Exchange& x) {
   co_await x.respond(std::move(r));
 }
 
-awaitable<void> handle_server(const Face&, http::Exchange& x) {
-  http::Response r = object_response(server_metadata());
+awaitable<void> handle_server(const Face& face, http::Exchange& x) {
+  http::Response r = object_response(server_metadata(face.regions));
   co_await x.respond(std::move(r));
 }
 
@@ -140,8 +140,20 @@ void add_routes(http::Router& router, const Face& face) {
   add("POST", "/v2/repository/index", bind(handle_index));
   add("POST", "/v2/repository/models/{model}/load", bind(handle_load));
   add("POST", "/v2/repository/models/{model}/unload", bind(handle_unload));
-  for (const char* path : {"/v2/cudasharedmemory/status", "/v2/trace/setting"})
-    add("GET", path, [](http::Exchange& x) { return refuse(x, "[kserve] this extension is not supported"); });
+  add_shared_memory_routes(router, face.regions);
+  const auto no_cuda = [](http::Exchange& x) {
+    return refuse(x, "[kserve] CUDA shared memory is not supported: this server runs on the CPU");
+  };
+  for (const std::string place : {"/v2/cudasharedmemory", "/v2/cudasharedmemory/region/{region}"}) {
+    add("GET", place + "/status", no_cuda);
+    add("POST", place + "/unregister", no_cuda);
+  }
+  add("POST", "/v2/cudasharedmemory/region/{region}/register", no_cuda);
+  for (const char* path : {"/v2/trace/setting", "/v2/models/{model}/trace/setting"})
+    for (const char* method : {"GET", "POST"})
+      add(method, path, [](http::Exchange& x) {
+        return refuse(x, "[kserve] tracing is not supported: the access log and /metrics tell what each request took");
+      });
 }
 
 }  // namespace ingot::kserve
