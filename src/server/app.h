@@ -24,7 +24,9 @@ struct RepositoryOptions {
   std::string folder;  // empty: none
   ControlMode mode = ControlMode::kNone;
   std::chrono::seconds poll{15};
-  std::vector<std::string> load;  // in mode explicit, at start; "*": all
+  std::vector<std::string> load;                             // in mode explicit, at start; "*": all
+  std::vector<std::pair<std::string, std::string>> aliases;  // to models
+  serving::RoomOptions room;
 };
 
 struct AppOptions {

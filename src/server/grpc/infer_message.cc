@@ -52,8 +52,18 @@ Result<Tensor> from_contents(const InferTensorContents& c, DType dtype, const Sh
   }
 }
 
+// The bytes of raw_input_contents, moved where there are many of them and they are what they are.
+Result<Tensor> take_raw(std::string& raw, DType dtype, const Shape& shape, std::string_view name) {
+  constexpr size_t kCopiedBytesMax = 64u << 10;
+  const bool plain = dtype != DType::kString && dtype != DType::kBool;
+  if (!plain || raw.size() <= kCopiedBytesMax || raw.size() != dtype_bytes(dtype, shape.num_elements()))
+    return kserve::tensor_from_bytes(raw, dtype, shape, name);
+  const auto owner = std::make_shared<std::string>(std::move(raw));
+  return Tensor({dtype, shape, owner->data()}, owner);
+}
+
 // from_raw: how many of raw_input_contents were taken.
-Result<serving::NamedTensor> read_input(const ModelInferRequest& message, int i, const kserve::SharedRegions& regions,
+Result<serving::NamedTensor> read_input(ModelInferRequest& message, int i, const kserve::SharedRegions& regions,
                                         int& from_raw) {
   const ModelInferRequest::InferInputTensor& input = message.inputs(i);
   const std::string name = printable(input.name());
@@ -80,8 +90,7 @@ Result<serving::NamedTensor> read_input(const ModelInferRequest& message, int i,
   if (from_raw >= message.raw_input_contents_size())
     return invalid("[grpc] unable to find data for input tensor '{}' for model '{}' in request.", name,
                    printable(message.model_name()));
-  out.tensor =
-      INGOT_TRY(kserve::tensor_from_bytes(message.raw_input_contents(from_raw++), *dtype, shape, input.name()));
+  out.tensor = INGOT_TRY(take_raw(*message.mutable_raw_input_contents(from_raw++), *dtype, shape, input.name()));
   return out;
 }
 
@@ -108,7 +117,7 @@ json::object parameters_json(const Parameters& parameters) {
   return out;
 }
 
-Result<kserve::InferRequest> read_infer(const ModelInferRequest& message, const kserve::SharedRegions& regions) {
+Result<kserve::InferRequest> read_infer(ModelInferRequest& message, const kserve::SharedRegions& regions) {
   kserve::InferRequest request;
   request.id = message.id();
   INGOT_TRY(kserve::read_request_parameters(parameters_json(message.parameters()), request));

@@ -25,9 +25,10 @@ struct ServerOptions {
   int port = 8001;  // 0: no gRPC; -1: any free one
   int threads = 2;  // that write answers
   size_t message_bytes_max = limits::kHttpBodyBytesMax;
-  int calls_max = 8192;                     // answered at once; more are refused with RESOURCE_EXHAUSTED
-  std::string tls_certificate, tls_key;     // PEM files; empty: no TLS
-  std::chrono::seconds keepalive_time{60};  // a silent client is asked whether it still lives
+  size_t messages_bytes_max = size_t{1} << 30;  // of all calls at once; what passes it is refused
+  int calls_max = 8192;                         // answered at once; more are refused with RESOURCE_EXHAUSTED
+  std::string tls_certificate, tls_key;         // PEM files; empty: no TLS
+  std::chrono::seconds keepalive_time{60};      // a silent client is asked whether it still lives
   std::chrono::seconds keepalive_timeout{20};
 };
 

@@ -34,8 +34,17 @@ http::Response error_response(const Status& failure);
 // Errors: kNotFound (name, version), kUnavailable (not loaded, with the reason).
 Result<std::shared_ptr<serving::Servable>> find_model(const serving::ModelRepository& models, std::string_view name,
                                                       std::string_view version);
+// The same for a request that uses the model.
+Result<std::shared_ptr<serving::Servable>> use_model(serving::ModelRepository& models, std::string_view name,
+                                                     std::string_view version);
+// Whether a request that names it would be answered. Errors: as find_model.
+Result<void> check_ready(const serving::ModelRepository& models, std::string_view name, std::string_view version);
+// use_model(), where one that was put away is loaded first.
+http::asio::awaitable<Result<std::shared_ptr<serving::Servable>>> acquire_model(serving::ModelRepository& models,
+                                                                                std::string name, std::string version);
 // That of a path's {model} and {version} captures.
-Result<std::shared_ptr<serving::Servable>> find_model(const Face& face, const http::Request& request);
+http::asio::awaitable<Result<std::shared_ptr<serving::Servable>>> acquire_model(const Face& face,
+                                                                                const http::Request& request);
 
 // Server and model descriptions (describe.cc).
 boost::json::object server_metadata(const SharedRegions& regions);

@@ -67,7 +67,7 @@ awaitable<Result<serving::TensorAnswer>> run(http::Exchange& x, serving::TensorM
 }
 
 awaitable<Result<http::Response>> infer(const Face& face, http::Exchange& x) {
-  const auto found = find_model(face, x.request());
+  const auto found = co_await acquire_model(face, x.request());
   if (!found) co_return std::unexpected(found.error());
   const std::shared_ptr<serving::Servable> model = *found;
   x.note("model", model->name);

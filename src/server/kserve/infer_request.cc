@@ -7,6 +7,7 @@
 #include "server/kserve/datatype.h"
 #include "server/kserve/infer_codec.h"
 #include "server/kserve/tensor_json.h"
+#include "serving/tensor_rows.h"
 
 namespace ingot::kserve {
 namespace {
@@ -212,7 +213,7 @@ Result<Tensor> tensor_from_slice(const SharedSlice& slice, DType dtype, const Sh
   if (wanted > kTakenUnasked)  // an object of holes may claim any size
     INGOT_TRY(
         check_memory(fmt::format("input '{}'", printable(name)), static_cast<double>(wanted), "send less at once"));
-  Tensor t = Tensor::allocate(dtype, shape);
+  Tensor t = serving::allocate_uncleared(dtype, shape);
   INGOT_TRY(slice.region->read(slice.offset, std::span(t.mutable_as<std::byte>(), wanted)));
   normalize_bools(t);
   return t;

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "formats/printable.h"
+#include "serving/tensor_rows.h"
 #include "tensor/half.h"
 
 namespace ingot::kserve {
@@ -162,7 +163,7 @@ Result<Tensor> tensor_from_bytes(std::string_view bytes, DType dtype, const Shap
   if (bytes.size() != wanted)
     return invalid("[kserve] input '{}': shape {} of {} needs {} bytes, {} are given", printable(name),
                    shape.to_string(), dtype_name(dtype), wanted, bytes.size());
-  Tensor t = Tensor::allocate(dtype, shape);
+  Tensor t = serving::allocate_uncleared(dtype, shape);
   std::memcpy(t.mutable_as<std::byte>(), bytes.data(), bytes.size());
   normalize_bools(t);
   return t;
