@@ -86,6 +86,7 @@ inline constexpr size_t kHttpBodyBytesMax = 64u << 20;  // the default; --max-bo
 inline constexpr size_t kRequestIdBytesMax = 128;
 inline constexpr size_t kUnreadBytesMax = 4u << 20;  // of a stream that its client does not read
 inline constexpr int kWorkerJobsMax = 4096;          // requests that wait to be parsed or tokenized
+inline constexpr size_t kSharedRegionsMax = 256;     // of shared memory; each holds a file descriptor
 
 // machine
 inline constexpr int kThreadsMax = 1024;

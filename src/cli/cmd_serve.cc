@@ -29,6 +29,8 @@ struct Options {
   std::map<std::string, int64_t> batch_max;  // the same, by name
   std::string repository, chat_template, control = "none", tool_format = "auto", reasoning_format = "auto";
   int64_t kv_tokens = 0;
+  std::vector<std::string> aliases;  // NAME=MODEL
+  int64_t memory_budget = 0, idle_unload_s = 0;
   llm::EngineOptions engine;
   bool no_prefix_cache = false, no_metrics = false;
   server::AppOptions app;
@@ -135,8 +137,22 @@ Result<void> read_models(Options& o) {
   return read_batches(o);
 }
 
+// --alias, --memory-budget, --idle-unload
+Result<void> read_room(Options& o) {
+  for (const std::string& text : o.aliases) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == text.size())
+      return invalid("[serve] --alias '{}': give NAME=MODEL", printable(text));
+    o.app.repository.aliases.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  o.app.repository.room = {.bytes_max = static_cast<size_t>(o.memory_budget),
+                           .idle_max = std::chrono::seconds(o.idle_unload_s)};
+  return {};
+}
+
 Result<void> serve(Options& o) {
   INGOT_TRY(read_models(o));
+  INGOT_TRY(read_room(o));
   if (o.engine.batch_tokens < o.engine.sequences_max)
     return invalid("[serve] --batch-tokens {} is less than --max-sequences {}: a step gives each sequence a token",
                    o.engine.batch_tokens, o.engine.sequences_max);
@@ -175,6 +191,22 @@ void add_repository_options(CLI::App& c, Options& o) {
   c.add_option("--repository-poll-secs", o.poll_s, "Seconds between two looks at the repository, in mode poll")
       ->capture_default_str()
       ->check(integer_in(1, 86400))
+      ->group("Repository");
+  c.add_option("--alias", o.aliases, "NAME=MODEL: another name of a model, wherever models are named (repeatable)")
+      ->type_name("NAME=MODEL")
+      ->allow_extra_args(false)
+      ->group("Repository");
+  c.add_option(
+       "--memory-budget", o.memory_budget,
+       "Bytes of the files of all loaded models: for one more, those that were not used for longest are put away "
+       "and come back when a request names them; 0: no budget")
+      ->capture_default_str()
+      ->check(integer_in(0, int64_t{1} << 50))
+      ->group("Repository");
+  c.add_option("--idle-unload", o.idle_unload_s,
+               "Seconds after which a model that nobody uses is put away until a request names it; 0: never")
+      ->capture_default_str()
+      ->check(integer_in(0, 365 * 86400))
       ->group("Repository");
   c.add_option("--batch", o.batches,
                "NAME=ROWS: join requests to this tensor model into batches of so many rows (repeatable). Only for a "
@@ -244,6 +276,11 @@ void add_security_options(CLI::App& c, Options& o) {
   c.add_option("--api-key-file", o.app.api_key_file, "Keys that clients must send, one a line; read again on change")
       ->group("Security");
   c.add_flag("--allow-priority", o.app.clients_may_hurry, "Clients may run ahead of others (a priority below 0)")
+      ->group("Security");
+  c.add_flag(
+       "--shared-memory", o.app.shared_memory,
+       "Clients on this machine may pass tensors in POSIX shared memory. Whoever may call can then read and write "
+       "every such object of the server's user")
       ->group("Security");
   c.add_option("--cors-origin", h.cors_origins, "Web origin that may call (repeatable); * for any")->group("Security");
   c.add_option("--tls-cert", h.tls_certificate, "Certificate chain (PEM); with --tls-key: HTTPS")->group("Security");

@@ -74,6 +74,8 @@ class App {
     if (!o_.api_key_file.empty()) INGOT_TRY(keys_.load(o_.api_key_file));
     INGOT_TRY(log_.open(o_.access_log));
     for (const serving::ModelSpec& spec : o_.models) INGOT_TRY(models_.add(spec));
+    for (const auto& [alias, model] : o_.repository.aliases) INGOT_TRY(models_.add_alias(alias, model));
+    models_.set_room(o_.repository.room);
     const auto first = INGOT_TRY(first_models());
     models_.set_folder(o_.repository.folder);
     models_.allow_changes(o_.repository.mode == ControlMode::kExplicit);
@@ -101,26 +103,30 @@ class App {
 
   void start_loading(const std::vector<std::string>& names) {
     const auto& r = o_.repository;
+    // First: what changes from now on is a change.
+    if (r.mode == ControlMode::kPoll && !r.folder.empty()) watcher_.emplace(models_, r.folder, r.poll);
     loads_left_ = names.size();
     for (const std::string& model : names)
-      (void)models_.load(model, [this, name = model](const Result<void>& done) {
-        if (done) {
-          ++loads_done_;
-          log::info("[serve] model '{}' is ready", name);
-        } else if (done.error().code() == Code::kAborted) {
-          log::info("{}", done.error().message());  // a client unloaded it
-        } else if (!o_.keep_going && o_.repository.mode != ControlMode::kPoll) {
-          const std::lock_guard lock(mutex_);
-          if (!load_failure_) load_failure_ = done.error();
-          Signals::wake();
-          return;
-        }
-        // Not before the last: a model whose load was not asked for yet does not count as loading.
-        if (--loads_left_ == 0 && models_.ready())
-          fmt::print(stderr, "ready: {} model{}\n", loads_done_, loads_done_ == 1 ? "" : "s");
-      });
+      (void)models_.load(
+          model,
+          [this, name = model](const Result<void>& done) {
+            if (done) {
+              ++loads_done_;
+              log::info("[serve] model '{}' is ready", name);
+            } else if (done.error().code() == Code::kAborted) {
+              log::info("{}", done.error().message());  // a client unloaded it
+            } else if (!o_.keep_going && o_.repository.mode != ControlMode::kPoll) {
+              const std::lock_guard lock(mutex_);
+              if (!load_failure_) load_failure_ = done.error();
+              Signals::wake();
+              return;
+            }
+            // Not before the last: a model whose load was not asked for yet does not count as loading.
+            if (--loads_left_ == 0 && models_.ready())
+              fmt::print(stderr, "ready: {} model{}\n", loads_done_, loads_done_ == 1 ? "" : "s");
+          },
+          {}, serving::LoadCause::kAtStart);
     if (names.empty()) fmt::print(stderr, "ready: no models yet\n");
-    if (r.mode == ControlMode::kPoll && !r.folder.empty()) watcher_.emplace(models_, r.folder, r.poll);
   }
 
   Result<void> start_servers() {
@@ -137,9 +143,10 @@ class App {
     INGOT_TRY(http_->start());
     o_.grpc.host = o_.http.host;
     o_.grpc.message_bytes_max = o_.http.body_bytes_max;
+    o_.grpc.messages_bytes_max = o_.http.bodies_bytes_max;
     o_.grpc.tls_certificate = o_.http.tls_certificate;
     o_.grpc.tls_key = o_.http.tls_key;
-    grpc_.emplace(o_.grpc, rpc::Neighbours{models_, workers_, health_, keys_, on_end, o_.clients_may_hurry});
+    grpc_.emplace(o_.grpc, rpc::Neighbours{models_, workers_, health_, keys_, regions_, on_end, o_.clients_may_hurry});
     INGOT_TRY(grpc_->start());
     const std::string grpc_url = o_.grpc.port == 0 ? "" : ", gRPC on " + grpc_->url();
     std::string metrics_url;
@@ -227,7 +234,8 @@ class App {
   http::Workers workers_;
   admin::Health health_{models_};
   openai::Face openai_{models_, workers_, o_.clients_may_hurry};
-  kserve::Face kserve_{models_, workers_, health_, o_.http.body_bytes_max, o_.clients_may_hurry};
+  kserve::SharedRegions regions_{o_.shared_memory};
+  kserve::Face kserve_{models_, workers_, health_, regions_, o_.http.body_bytes_max, o_.clients_may_hurry};
   std::optional<serving::RepositoryWatcher> watcher_;
   // Ended first: their handlers use the rest.
   std::optional<rpc::Server> grpc_;

@@ -24,7 +24,9 @@ struct RepositoryOptions {
   std::string folder;  // empty: none
   ControlMode mode = ControlMode::kNone;
   std::chrono::seconds poll{15};
-  std::vector<std::string> load;  // in mode explicit, at start; "*": all
+  std::vector<std::string> load;                             // in mode explicit, at start; "*": all
+  std::vector<std::pair<std::string, std::string>> aliases;  // to models
+  serving::RoomOptions room;
 };
 
 struct AppOptions {
@@ -39,6 +41,7 @@ struct AppOptions {
   std::chrono::seconds shutdown_delay{0};  // not ready, but still answering
   bool keep_going = false;                 // with what loads, where a model does not
   bool clients_may_hurry = false;          // ahead of others, with a priority below 0
+  bool shared_memory = false;              // clients may register theirs (kserve/shared_memory.h says what that opens)
   std::vector<serving::ModelSpec> models;  // loaded at start, in this order, as the mode has it
   RepositoryOptions repository;
   serving::Loader loader;

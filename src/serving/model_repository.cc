@@ -68,6 +68,8 @@ Result<void> ModelRepository::add(ModelSpec spec) {
   const int64_t latest = spec.versions.back().number;
   entry.versions[latest].status = {.name = name, .kind = spec.kind, .version = latest};
   entry.spec = std::move(spec);
+  if (aliases_.contains(name))
+    return error(Code::kAlreadyExists, "[serve] model '{}' has the name of an alias: give it another", printable(name));
   if (!entries_.try_emplace(name, std::move(entry)).second)
     return error(Code::kAlreadyExists, "[serve] two models are named '{}': give one another name with NAME=PATH",
                  printable(name));
@@ -90,12 +92,24 @@ Result<void> ModelRepository::may_change() const {
                "[serve] explicit model load / unload is not allowed: start with --model-control-mode explicit");
 }
 
-Result<void> ModelRepository::load(const std::string& name, std::function<void(Result<void>)> done,
-                                   std::string config) {
+Result<void> ModelRepository::load(const std::string& name, std::function<void(Result<void>)> done, std::string config,
+                                   LoadCause cause) {
   if (!knows(name) && !folder_.empty())
     for (ModelSpec& spec : INGOT_TRY(scan_models(folder_)))
       if (spec.name == name) (void)add(std::move(spec));  // another thread may have been faster
+  return submit_load(name, std::move(config), cause, std::move(done));
+}
+
+// The model's own name where this is an alias. With the lock held.
+std::string_view ModelRepository::real_name(std::string_view name) const {
+  const auto alias = aliases_.find(name);
+  return alias == aliases_.end() || entries_.contains(name) ? name : std::string_view(alias->second);
+}
+
+Result<void> ModelRepository::submit_load(const std::string& asked, std::string config, LoadCause cause,
+                                          std::function<void(Result<void>)> done) {
   const std::lock_guard lock(mutex_);
+  const std::string name(real_name(asked));
   const auto found = entries_.find(name);
   if (found == entries_.end()) return not_found("[serve] there is no model '{}'", printable(name));
   Entry& entry = found->second;
@@ -112,9 +126,12 @@ Result<void> ModelRepository::load(const std::string& name, std::function<void(R
     if (!version.servable) version.status.state = ModelState::kLoading;
     version.status.reason.clear();
   }
-  Job& job = joins ? *last
-                   : jobs_.emplace_back(
-                         Job{.name = name, .generation = entry.generation, .config = std::move(config), .done = {}});
+  Job& job =
+      joins
+          ? *last
+          : jobs_.emplace_back(Job{
+                .name = name, .generation = entry.generation, .config = std::move(config), .done = {}, .cause = cause});
+  if (job.cause != cause) job.cause = LoadCause::kAsked;
   if (done) job.done.push_back(std::move(done));
   changed_.notify_all();
   return {};
@@ -123,6 +140,7 @@ Result<void> ModelRepository::load(const std::string& name, std::function<void(R
 // Loads that wait or run are void from now on. With the lock held; what was taken is to be freed without it.
 void ModelRepository::take_out(Entry& entry, Servables& taken) {
   entry.generation = ++generations_;
+  entry.on_demand = false;
   for (auto& [number, version] : entry.versions) {
     taken.push_back(std::exchange(version.servable, nullptr));
     version.status.state = ModelState::kUnavailable;
@@ -135,7 +153,7 @@ Result<void> ModelRepository::unload(const std::string& name) {
   Servables last;
   {
     const std::lock_guard lock(mutex_);
-    const auto found = entries_.find(name);
+    const auto found = entries_.find(real_name(name));
     if (found == entries_.end()) return not_found("[serve] there is no model '{}'", printable(name));
     take_out(found->second, last);
   }
@@ -157,7 +175,11 @@ void ModelRepository::forget(const std::string& name) {
 
 Result<std::shared_ptr<Servable>> ModelRepository::find(std::string_view name, int64_t version) const {
   const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(name);
+  return find_locked(name, version);
+}
+
+Result<std::shared_ptr<Servable>> ModelRepository::find_locked(std::string_view name, int64_t version) const {
+  const auto found = entries_.find(real_name(name));
   if (found == entries_.end()) return not_found("[serve] there is no model '{}'", printable(name));
   const auto& versions = found->second.versions;
   const Version* last = nullptr;
@@ -176,13 +198,13 @@ Result<std::shared_ptr<Servable>> ModelRepository::find(std::string_view name, i
 
 bool ModelRepository::knows(std::string_view name) const {
   const std::lock_guard lock(mutex_);
-  return entries_.contains(name);
+  return entries_.contains(real_name(name));
 }
 
 std::vector<int64_t> ModelRepository::ready_versions(std::string_view name) const {
   const std::lock_guard lock(mutex_);
   std::vector<int64_t> list;
-  const auto found = entries_.find(name);
+  const auto found = entries_.find(real_name(name));
   if (found == entries_.end()) return list;
   for (const auto& [number, version] : found->second.versions)
     if (version.servable) list.push_back(number);
@@ -195,6 +217,7 @@ std::vector<ModelStatus> ModelRepository::index() const {
   for (const auto& [name, entry] : entries_)
     for (const auto& [number, v] : entry.versions) {
       list.push_back(v.status);
+      list.back().on_demand = entry.on_demand;
       if (v.status.state == ModelState::kLoading) list.back().load_seconds = seconds_since(v.load_began);
     }
   return list;
@@ -217,7 +240,7 @@ bool ModelRepository::ready() const {
     for (const auto& [number, v] : entry.versions) {
       if (v.status.state == ModelState::kLoading) return false;
       any_ready |= v.servable != nullptr;
-      any_failed |= !v.status.never_loaded && !v.servable && v.status.reason != "unloaded";
+      any_failed |= !v.status.never_loaded && !v.servable && v.status.reason != "unloaded" && !entry.on_demand;
     }
   settled_ = any_ready || !any_failed;
   return settled_;
@@ -226,14 +249,17 @@ bool ModelRepository::ready() const {
 void ModelRepository::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [&] { return stop_ || !jobs_.empty(); });
+    const auto look_again = stop_ || !jobs_.empty() ? std::chrono::steady_clock::time_point() : put_idle_away(lock);
+    if (!stop_ && jobs_.empty()) changed_.wait_until(lock, look_again);
     if (stop_) return;
+    if (jobs_.empty()) continue;
     const Job job = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();
-    const Result<void> done = guarded("serve", [&] { return load_now(job); });
+    const bool there = job.cause == LoadCause::kDemand && is_loaded(job);
+    const Result<void> done = there ? Result<void>() : guarded("serve", [&] { return load_now(job); });
     if (!done) fail(job, done.error());
-    tell_change();
+    if (!there) tell_change();
     for (const auto& tell : job.done) tell(done);
     lock.lock();
   }
@@ -245,12 +271,21 @@ ModelRepository::Entry* ModelRepository::entry_of(const Job& job) {
   return found == entries_.end() || found->second.generation != job.generation ? nullptr : &found->second;
 }
 
+bool ModelRepository::is_loaded(const Job& job) {
+  const std::lock_guard lock(mutex_);
+  const Entry* entry = entry_of(job);
+  return entry && std::ranges::any_of(entry->versions, [](const auto& one) { return one.second.servable != nullptr; });
+}
+
 // What could not be loaded says why; what answered before still does.
 void ModelRepository::fail(const Job& job, const Status& failure) {
   const std::lock_guard lock(mutex_);
   Entry* entry = entry_of(job);
   if (!entry) return;
-  log::warn("{}", failure.message());
+  // Without room now, it may find some later.
+  entry->on_demand =
+      entry->on_demand && (failure.code() == Code::kResourceExhausted || failure.code() == Code::kAborted);
+  if (failure.code() != Code::kAborted) log::warn("{}", failure.message());
   for (auto& [number, v] : entry->versions) {
     v.status.reason = failure.message();
     if (!v.servable) v.status.state = ModelState::kUnavailable;
@@ -260,17 +295,19 @@ void ModelRepository::fail(const Job& job, const Status& failure) {
 // The model as its folder has it now, with its configuration, and only the versions that are to be served.
 Result<ModelSpec> ModelRepository::refreshed(const Job& job) {
   ModelSpec spec;
+  std::string config = job.config;
   {
     const std::lock_guard lock(mutex_);
     const Entry* entry = entry_of(job);
     if (!entry) return std::unexpected(unloaded_meanwhile(job.name));
     spec = entry->spec;
+    if (job.cause == LoadCause::kDemand) config = entry->config;
   }
   if (!spec.folder.empty()) spec = INGOT_TRY(model_at(spec.folder, job.name));
-  if (job.config.empty())
+  if (config.empty())
     spec.settings = INGOT_TRY(load_settings(spec.folder));
   else
-    spec.settings = std::make_shared<const ModelSettings>(INGOT_TRY(parse_settings_json(job.config)));
+    spec.settings = std::make_shared<const ModelSettings>(INGOT_TRY(parse_settings_json(config)));
   if (!spec.settings) {
     spec.versions.erase(spec.versions.begin(), spec.versions.end() - 1);
     return spec;
@@ -319,7 +356,9 @@ Result<void> ModelRepository::load_version(const Job& job, const ModelSpec& spec
     if (!entry) return std::unexpected(unloaded_meanwhile(job.name));
     entry->versions[wanted.number].load_began = began;
   }
-  INGOT_TRY(check_memory(fmt::format("model '{}'", printable(job.name)), bytes_at(wanted.path),
+  const double bytes = bytes_at(wanted.path);
+  INGOT_TRY(make_room(job, wanted.number, static_cast<size_t>(bytes)));
+  INGOT_TRY(check_memory(fmt::format("model '{}'", printable(job.name)), bytes,
                          "unload others first, or choose a smaller model"));
   const auto on_progress = [&](size_t bytes, size_t total) {
     if (total > 0) note_progress(job, wanted.number, static_cast<double>(bytes) / static_cast<double>(total));
@@ -327,6 +366,7 @@ Result<void> ModelRepository::load_version(const Job& job, const ModelSpec& spec
   auto fresh = std::make_shared<Servable>(INGOT_TRY(loader_(spec, wanted, on_progress)));
   fresh->loaded_at = std::time(nullptr);
   fresh->settings = spec.settings;
+  fresh->bytes = std::max(fresh->bytes, static_cast<size_t>(bytes));
   std::shared_ptr<Servable> old;  // freed without the lock, by whoever uses it last
   const std::lock_guard lock(mutex_);
   Entry* entry = entry_of(job);
@@ -340,6 +380,7 @@ Result<void> ModelRepository::load_version(const Job& job, const ModelSpec& spec
   v.status.progress = 1;
   v.status.reason.clear();
   v.status.load_seconds = seconds_since(began);
+  entry->last_used = std::chrono::steady_clock::now();
   return {};
 }
 
@@ -365,6 +406,9 @@ Result<void> ModelRepository::load_now(const Job& job) {
     old.push_back(std::move(one.second.servable));
     return true;
   });
+  if (entry->on_demand && job.cause == LoadCause::kDemand) ++room_stats_.demand_loads;
+  entry->on_demand = false;
+  if (job.cause != LoadCause::kDemand) entry->config = job.config;
   return {};
 }
 

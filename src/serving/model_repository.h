@@ -4,7 +4,9 @@
 // its answers end, so unloading and reloading drop no request. A load looks at the model's folder again: new versions
 // and a changed config.pbtxt count from then on; an old version is replaced once the new one is ready. Who asks for a
 // load while one of the same model waits joins it, unless either brings a configuration of its own.
-// Ownership: owns the models. Thread-safety: every member from any thread.
+// Under a memory budget (RoomOptions) models that nobody uses are put away for others, and come back when a request
+// names them (model_room.cc). Aliases are other names of models. Ownership: owns the models. Thread-safety: every
+// member from any thread.
 #pragma once
 
 #include <atomic>
@@ -32,6 +34,7 @@ struct Servable {
   std::string name;
   int64_t version = 1;
   int64_t loaded_at = 0;  // Unix time, s
+  size_t bytes = 0;       // of memory, as far as it is known: its files'
   std::shared_ptr<llm::Engine> language;
   tools::Dialect dialect;  // of a language model
   std::shared_ptr<TensorModel> tensor;
@@ -50,6 +53,23 @@ struct ModelStatus {
   double load_seconds = 0;   // so far, or in all
   double progress = 0;       // of loading, 0 to 1, as its loader tells
   bool never_loaded = true;  // known, and nothing else
+  bool on_demand = false;    // not loaded, but a request that names it has it loaded
+};
+
+struct RoomOptions {
+  size_t bytes_max = 0;                   // of all loaded models' files; 0: no budget
+  std::chrono::milliseconds idle_max{0};  // a model that nobody used for so long is put away; 0: never
+};
+
+struct RoomStats {
+  size_t bytes_loaded = 0, bytes_max = 0;
+  uint64_t idle_unloads = 0, demand_loads = 0;
+};
+
+enum class LoadCause : uint8_t {
+  kAsked,    // somebody asked for it: others are put away where there is no room
+  kAtStart,  // it is there: without room it waits until a request names it (done is kAborted)
+  kDemand,   // a request waits for it: nothing is done if it is loaded meanwhile
 };
 
 using OnProgress = std::function<void(size_t bytes, size_t bytes_total)>;
@@ -70,7 +90,8 @@ class ModelRepository {
   // Has its chosen versions loaded by the loading thread; done may be empty, and is called on that thread, with
   // kAborted if the model was unloaded meanwhile. config: JSON in place of the model's config.pbtxt, for this load;
   // empty: none. For a model that is loaded: a reload. Errors: kNotFound, kResourceExhausted (too many wait).
-  Result<void> load(const std::string& name, std::function<void(Result<void>)> done = {}, std::string config = {});
+  Result<void> load(const std::string& name, std::function<void(Result<void>)> done = {}, std::string config = {},
+                    LoadCause cause = LoadCause::kAsked);
   // No new request finds it; it is freed when its last answer ended. A load that waits or runs comes to nothing.
   // Errors: kNotFound.
   Result<void> unload(const std::string& name);
@@ -84,6 +105,22 @@ class ModelRepository {
   void allow_changes(bool allowed) { changes_allowed_ = allowed; }
   // For every protocol's way to load and unload. Errors: kUnavailable, in Triton's words.
   Result<void> may_change() const;
+
+  // Before the first load.
+  void set_room(RoomOptions options);
+  RoomStats room_stats() const;
+  // Another name of a model, wherever a model is named. Errors: kNotFound, kAlreadyExists, kInvalidArgument.
+  Result<void> add_alias(const std::string& alias, const std::string& model);
+  std::map<std::string, std::string> aliases() const;  // to models that there are
+
+  using OnServable = std::function<void(Result<std::shared_ptr<Servable>>)>;
+  // find() for a request that uses the model: where it was put away it is loaded first. done is called once, at once or
+  // on the loading thread; it must not block. Errors: those of find; kUnavailable (it finds no room, with the reason).
+  void acquire(const std::string& name, int64_t version, OnServable done);
+  // find() for a request that uses the model, which counts for who was not used for longest.
+  Result<std::shared_ptr<Servable>> use(std::string_view name, int64_t version);
+  // A request would have it loaded.
+  bool comes_on_demand(std::string_view name) const;
 
   // version 0: the highest that is ready.
   // Errors: kNotFound (unknown), kUnavailable (loading, failed or unloaded, with the reason).
@@ -107,16 +144,31 @@ class ModelRepository {
     ModelSpec spec;
     std::map<int64_t, Version> versions;  // at least one
     uint64_t generation = 0;              // another after each unload: a load of an earlier one is void
+    bool on_demand = false;               // it was put away
+    std::string config;                   // that it was loaded with; it comes back with the same
+    std::chrono::steady_clock::time_point last_used{};
   };
   struct Job {
     std::string name;
     uint64_t generation;
     std::string config;
     std::vector<std::function<void(Result<void>)>> done;
+    LoadCause cause = LoadCause::kAsked;
   };
   using Servables = std::vector<std::shared_ptr<Servable>>;
+  static constexpr std::chrono::seconds kRoomWaitMax{10};
   void run();
   void tell_change();
+  std::string_view real_name(std::string_view name) const;
+  Result<std::shared_ptr<Servable>> find_locked(std::string_view name, int64_t version) const;
+  Result<void> submit_load(const std::string& name, std::string config, LoadCause cause,
+                           std::function<void(Result<void>)> done);
+  bool is_loaded(const Job& job);
+  size_t bytes_loaded() const;
+  bool may_go(const std::string& name, const Entry& entry) const;
+  void put_away(const std::string& name, Entry& entry, Servables& taken);
+  Result<void> make_room(const Job& job, int64_t version, size_t bytes);
+  std::chrono::steady_clock::time_point put_idle_away(std::unique_lock<std::mutex>& lock);
   Entry* entry_of(const Job& job);
   void take_out(Entry& entry, Servables& taken);
   Result<void> load_now(const Job& job);
@@ -134,6 +186,9 @@ class ModelRepository {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::string, Entry, std::less<>> entries_;
+  std::map<std::string, std::string, std::less<>> aliases_;  // to names of models
+  RoomOptions room_;
+  RoomStats room_stats_;
   std::deque<Job> jobs_;
   uint64_t generations_ = 0;  // given so far, to any entry
   bool stop_ = false;

@@ -37,10 +37,11 @@ uint64_t look_of(const ModelSpec& spec) {
 
 }  // namespace
 
-RepositoryWatcher::RepositoryWatcher(ModelRepository& models, std::string folder, std::chrono::seconds interval)
+RepositoryWatcher::RepositoryWatcher(ModelRepository& models, std::string folder, std::chrono::milliseconds interval)
     : models_(models), folder_(std::move(folder)), interval_(interval) {
   if (const auto found = scan_models(folder_))
-    for (const ModelSpec& spec : *found) seen_[spec.name] = look_of(spec);
+    for (const ModelSpec& spec : *found)
+      if (models_.knows(spec.name)) seen_[spec.name] = look_of(spec);  // others came since the folder was read first
   thread_ = std::thread([this] { run(); });
 }
 
@@ -74,7 +75,8 @@ void RepositoryWatcher::look() {
     const auto before = seen_.find(name);
     if (before != seen_.end() && before->second == now[name]) continue;
     if (before == seen_.end()) (void)models_.add(std::move(spec));  // it may be known from the command line
-    if (const auto begun = models_.load(name); !begun) log::warn("{}", begun.error().message());
+    if (const auto begun = models_.load(name, {}, {}, LoadCause::kAtStart); !begun)
+      log::warn("{}", begun.error().message());
   }
   for (const auto& [name, look] : seen_)
     if (!now.contains(name)) models_.forget(name);

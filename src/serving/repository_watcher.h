@@ -18,7 +18,7 @@ namespace ingot::serving {
 class RepositoryWatcher {
  public:
   // What is in the folder now counts as known to the repository.
-  RepositoryWatcher(ModelRepository& models, std::string folder, std::chrono::seconds interval);
+  RepositoryWatcher(ModelRepository& models, std::string folder, std::chrono::milliseconds interval);
   ~RepositoryWatcher();
   RepositoryWatcher(const RepositoryWatcher&) = delete;
   RepositoryWatcher& operator=(const RepositoryWatcher&) = delete;
@@ -29,7 +29,7 @@ class RepositoryWatcher {
 
   ModelRepository& models_;
   const std::string folder_;
-  const std::chrono::seconds interval_;
+  const std::chrono::milliseconds interval_;
   std::map<std::string, uint64_t> seen_;  // name to what its files look like
   std::mutex mutex_;
   std::condition_variable changed_;

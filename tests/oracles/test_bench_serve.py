@@ -157,3 +157,37 @@ def test_tensor_models_get_what_their_metadata_asks_for(tmp_path):
         assert value(scrape(server), 'nv_inference_request_success{model="add"') == 51  # one warms up
         code, _, error = bench(server.port, "--api", "infer", "--model", "none")
         assert code == 1 and "none" in error
+
+
+def bench_grpc(address, *args):
+    done = subprocess.run([str(serving.BINARY), "bench", "serve", "--protocol", "kserve-grpc", "--url", f"grpc://{address}",
+                           "--json", *map(str, args)], capture_output=True, text=True, timeout=120)
+    return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr
+
+
+def test_language_models_are_measured_over_grpc_too(gemma):
+    with serving.Server(f"gemma={gemma}", "--ctx", 1024) as server:
+        code, got, error = bench_grpc(server.grpc, "--model", "gemma", "-n", 8, "-c", 4, "--input-tokens", 50,
+                                      "--output-tokens", 12, "--warmup", 0, "--goal-e2e", 600000)
+        assert code == 0, error
+        text, label = scrape(server), '{engine="0",model_name="gemma"'
+        assert value(text, f"vllm:prompt_tokens_total{label}") == got["prompt_tokens"] > 8 * 40
+        assert value(text, f"vllm:generation_tokens_total{label}") == got["output_tokens"] == 96
+        assert got["failed"] == 0 and got["good"] == 8 and 0 < got["ttft_ms"]["p50"] < got["e2e_ms"]["p50"]
+        code, _, error = bench_grpc(server.grpc, "--model", "none")
+        assert code == 1 and "unknown model: 'none'" in error
+
+
+def test_tensor_models_are_measured_over_grpc_too(tmp_path):
+    model(tmp_path / "add/1/model.onnx", [helper.make_node("Add", ["a", "b"], ["y"])],
+          [tensor("a", TensorProto.FLOAT, ["rows", 3]), tensor("b", TensorProto.FLOAT, [1, 3])],
+          [tensor("y", TensorProto.FLOAT, ["rows", 3])])
+    with serving.Server("--model-repository", tmp_path) as server:
+        code, got, error = bench_grpc(server.grpc, "--api", "infer", "--model", "add", "--batch", 5, "-n", 50, "-c", 4)
+        assert code == 0, error
+        assert got["requests"] == 50 and got["failed"] == 0 and "ttft_ms" not in got
+        assert value(scrape(server), 'nv_inference_request_success{model="add"') == 51  # one warms up
+        code, _, error = bench_grpc(server.grpc, "--api", "infer", "--model", "none")
+        assert code == 1 and "none" in error
+    assert bench_grpc("127.0.0.1:1", "--api", "infer", "--model", "add", "--timeout", 5)[0] == 1
+    assert bench_grpc("x", "--api", "infer", "--model", "add")[0] == 2

@@ -233,9 +233,8 @@ def test_log_settings_are_read_and_changed(client, server):
 
 
 @pytest.mark.parametrize("call", [
-    lambda c: c.get_trace_settings(), lambda c: c.get_system_shared_memory_status(),
-    lambda c: c.register_system_shared_memory("r", "/k", 16), lambda c: c.unregister_system_shared_memory(),
-    lambda c: c.get_cuda_shared_memory_status(), lambda c: c.unregister_cuda_shared_memory()])
+    lambda c: c.get_trace_settings(), lambda c: c.get_cuda_shared_memory_status(),
+    lambda c: c.unregister_cuda_shared_memory()])
 def test_what_is_not_built_is_unimplemented_with_its_reason(client, call):
     with pytest.raises(InferenceServerException, match="not supported") as e:
         call(client)

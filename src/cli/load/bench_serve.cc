@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 
+#include "cli/load/grpc_client.h"
 #include "cli/load/report.h"
 #include "cli/option_checks.h"
 
@@ -28,6 +29,9 @@ constexpr int64_t kRequestsMax = 1000000, kTokensMax = 1 << 20, kConcurrencyMax 
 const std::map<std::string, Api> kApis = {
     {"completions", Api::kCompletions}, {"chat", Api::kChat}, {"infer", Api::kInfer}};
 
+const std::map<std::string, Protocol> kProtocols = {{"http", Protocol::kHttp}, {"kserve-grpc", Protocol::kGrpc}};
+constexpr const char* kGrpcUrl = "grpc://127.0.0.1:8001";
+
 std::string path_of(const load::Options& o) {
   switch (o.api) {
     case Api::kCompletions: return "/v1/completions";
@@ -40,7 +44,9 @@ std::string path_of(const load::Options& o) {
 // Sends the load. Lives as long as its event loop runs.
 class Load {
  public:
-  Load(const load::Options& options, const Target& target) : o_(options), target_(target) {}
+  // grpc_target: where the protocol is gRPC.
+  Load(const load::Options& options, const Target& target, const std::string& grpc_target)
+      : o_(options), target_(target), grpc_target_(grpc_target) {}
 
   Result<std::vector<Record>> run() {
     Result<void> outcome;
@@ -73,13 +79,20 @@ class Load {
  private:
   asio::awaitable<Result<void>> prepare() {
     if (o_.api != Api::kInfer) {
-      auto made = language_messages(o_);
+      load::Options words = o_;
+      if (o_.protocol == Protocol::kGrpc) words.api = Api::kChat;  // KServe takes text, not token ids
+      auto made = language_messages(words);
       if (!made) co_return std::unexpected(made.error());
       messages_ = std::move(*made);
       co_return Result<void>();
     }
-    Client client(loop_.get_executor(), target_, o_);
-    auto metadata = co_await client.get("/v2/models/" + o_.model);
+    Result<std::string> metadata;
+    if (o_.protocol == Protocol::kGrpc) {
+      metadata = GrpcClient(loop_.get_executor(), grpc_target_, o_).metadata();
+    } else {
+      Client client(loop_.get_executor(), target_, o_);
+      metadata = co_await client.get("/v2/models/" + o_.model);
+    }
     if (!metadata) co_return std::unexpected(metadata.error());
     auto made = tensor_message(*metadata, o_);
     if (!made) co_return std::unexpected(made.error());
@@ -100,12 +113,21 @@ class Load {
 
   // Sends what is due, one after the other, on one connection.
   asio::awaitable<void> worker(std::deque<int64_t>& due) {
-    Client client(loop_.get_executor(), target_, o_);
+    std::optional<Client> client;
+    std::optional<GrpcClient> grpc;
+    if (o_.protocol == Protocol::kGrpc)
+      grpc.emplace(loop_.get_executor(), grpc_target_, o_);
+    else
+      client.emplace(loop_.get_executor(), target_, o_);
     while (!due.empty()) {
       const int64_t i = due.front();
       due.pop_front();
       const Message& message = messages_[static_cast<size_t>(i) % messages_.size()];
-      Record record = co_await client.post(path_of(o_), message);
+      Record record;
+      if (grpc)
+        record = co_await grpc->post(message);
+      else
+        record = co_await client->post(path_of(o_), message);
       // What waited for a free place in an open loop waited from its arrival on.
       if (!arrivals_.empty() && i < o_.requests) record.sent = arrival(i);
       records_[static_cast<size_t>(i)] = std::move(record);
@@ -129,6 +151,7 @@ class Load {
 
   const load::Options& o_;
   const Target& target_;
+  const std::string& grpc_target_;
   asio::io_context loop_{1};
   std::vector<Message> messages_;
   std::vector<double> arrivals_;
@@ -141,8 +164,15 @@ class Load {
 Result<void> bench_serve(const load::Options& o) {
   if (o.api == Api::kInfer && o.model.empty()) return invalid("[cli] --api infer needs --model NAME");
   if (o.burst > 0 && o.rate == 0) return invalid("[cli] --burst needs --rate");
-  const Target target = INGOT_TRY(Target::parse(o.url));
-  const std::vector<Record> records = INGOT_TRY(Load(o, target).run());
+  Target target;
+  std::string grpc_target;
+  if (o.protocol == Protocol::kGrpc) {
+    if (o.model.empty()) return invalid("[cli] --protocol kserve-grpc needs --model NAME");
+    grpc_target = INGOT_TRY(GrpcClient::target_of(o.url.starts_with("http://127.0.0.1:8000") ? kGrpcUrl : o.url));
+  } else {
+    target = INGOT_TRY(Target::parse(o.url));
+  }
+  const std::vector<Record> records = INGOT_TRY(Load(o, target, grpc_target).run());
   const Summary summary = Summary::of(records, o.goals);
   if (o.json)
     fmt::print("{}\n", boost::json::serialize(summary.json(o)));
@@ -166,6 +196,11 @@ void add_bench_serve(CLI::App& bench, Action& action) {
   c->add_option("--api", o->api, "completions, chat (OpenAI) or infer (KServe)")
       ->transform(CLI::CheckedTransformer(kApis))
       ->default_str("completions");
+  c->add_option(
+       "--protocol", o->protocol,
+       "http, or kserve-grpc (--url grpc://HOST:PORT): --api infer asks ModelInfer, the others ModelStreamInfer")
+      ->transform(CLI::CheckedTransformer(kProtocols))
+      ->default_str("http");
   integer("-n,--requests", o->requests, "Requests that are measured", 1, kRequestsMax);
   integer("--warmup", o->warmup, "Requests before them", 0, kRequestsMax);
   integer("-c,--concurrency", o->concurrency, "In flight at most; 0: 1, or no bound with --rate", 0, kConcurrencyMax);
@@ -190,6 +225,7 @@ void add_bench_serve(CLI::App& bench, Action& action) {
       "  ingot bench serve -n 200 -c 16\n"
       "  ingot bench serve --rate 4 --input-tokens 1000 --output-tokens 128 --goal-ttft 2000 --goal-tpot 100\n"
       "  ingot bench serve -c 8 --input-tokens 1200 --prefix-tokens 1000 --prefixes 4\n"
+      "  ingot bench serve --protocol kserve-grpc --model gemma -c 8\n"
       "  ingot bench serve --api infer --model resnet --batch 1 -n 1000 -c 8 --json");
   c->callback([o, &action] { action = [o] { return bench_serve(*o); }; });
 }

@@ -8,6 +8,7 @@
 namespace ingot::cli::load {
 
 enum class Api : uint8_t { kCompletions, kChat, kInfer };
+enum class Protocol : uint8_t { kHttp, kGrpc };
 
 // A request that misses one of these does not count for goodput. Milliseconds.
 struct Goals {
@@ -17,6 +18,7 @@ struct Goals {
 struct Options {
   std::string url = "http://127.0.0.1:8000", model, api_key;
   Api api = Api::kCompletions;
+  Protocol protocol = Protocol::kHttp;
 
   int64_t requests = 100, warmup = 1;
   int64_t concurrency = 0;  // requests in flight at most; 0: 1 without a rate, no bound with one

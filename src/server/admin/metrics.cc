@@ -59,6 +59,15 @@ void add_models(const Health& health, std::vector<prometheus::MetricFamily>& fam
   }
   families.push_back(std::move(ready));
   families.push_back(std::move(load));
+  const serving::RoomStats room = health.models.room_stats();
+  const auto add = [&](const char* name, const char* help, MetricType type, auto value) {
+    families.push_back(single(name, help, type, static_cast<double>(value)));
+  };
+  add("ingot_models_bytes", "Files of the models that are loaded.", MetricType::Gauge, room.bytes_loaded);
+  add("ingot_memory_budget_bytes", "What they may take together; 0: no budget.", MetricType::Gauge, room.bytes_max);
+  add("ingot_idle_unloads_total", "Models put away because nobody used them.", MetricType::Counter, room.idle_unloads);
+  add("ingot_demand_loads_total", "Models loaded again because a request named them.", MetricType::Counter,
+      room.demand_loads);
   EngineFamilies engines;
   TensorFamilies tensors;
   for (const auto& model : health.models.ready_models()) {

@@ -1,8 +1,11 @@
 #include "server/grpc/call.h"
 
 #include <array>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/strand.hpp>
 
 #include "formats/printable.h"
+#include "server/kserve/face.h"
 
 namespace ingot::rpc {
 namespace {
@@ -17,6 +20,23 @@ static_assert(static_cast<int>(Code::kUnimplemented) == grpc::StatusCode::UNIMPL
 static_assert(static_cast<int>(Code::kUnauthenticated) == grpc::StatusCode::UNAUTHENTICATED);
 
 }  // namespace
+
+Result<void> charge(Face& face, http::BodyCharge& charge, size_t bytes) {
+  if (charge.grow_to(bytes)) return {};
+  return error(
+      Code::kResourceExhausted,
+      "[grpc] the messages of all calls take more than {} bytes together (--max-bodies-bytes): try again later",
+      face.messages.bytes_max);
+}
+
+void acquire(Face& face, const std::string& name, const std::string& version, OnModel done) {
+  using Model = Result<std::shared_ptr<serving::Servable>>;
+  boost::asio::co_spawn(boost::asio::make_strand(face.answers), kserve::acquire_model(face.to.models, name, version),
+                        [done = std::move(done)](const std::exception_ptr& thrown, Model model) {
+                          if (thrown) model = error(Code::kInternal, "[grpc] the model could not be looked for");
+                          done(std::move(model));
+                        });
+}
 
 grpc::Status to_grpc(const Status& status) {
   return {static_cast<grpc::StatusCode>(status.code()), printable(status.message(), kMessageBytesMax)};

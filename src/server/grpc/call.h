@@ -13,6 +13,7 @@
 #include <string>
 
 #include "server/grpc/server.h"
+#include "server/http/body_budget.h"
 
 namespace ingot::rpc {
 
@@ -22,18 +23,28 @@ struct Face {
   ServerOptions options;
   Neighbours to;
   boost::asio::thread_pool answers;  // writes answers, so that engines and models need not
+  http::BodyBudget messages;         // requests and answers that are in memory
   std::atomic<int64_t> calls{0};
   std::atomic<bool> draining{false};
   std::mutex mutex;
   std::set<StreamCall*> streams;  // open
 
   Face(ServerOptions o, Neighbours n)
-      : options(std::move(o)), to(std::move(n)), answers(static_cast<size_t>(options.threads)) {}
+      : options(std::move(o)), to(std::move(n)), answers(static_cast<size_t>(options.threads)) {
+    messages.bytes_max = options.messages_bytes_max;
+  }
 };
 
 // Ingot's codes are gRPC's; long messages are cut, for they travel in a header.
 grpc::Status to_grpc(const Status& status);
 inline grpc::Status to_grpc(const Result<void>& done) { return done ? grpc::Status::OK : to_grpc(done.error()); }
+
+// Charges a request's bytes until the charge ends. Errors: kResourceExhausted (all messages together are too many).
+Result<void> charge(Face& face, http::BodyCharge& charge, size_t bytes);
+
+using OnModel = std::function<void(Result<std::shared_ptr<serving::Servable>>)>;
+// The model of a request that uses it, loaded first where it was put away; done runs on the pool `answers`.
+void acquire(Face& face, const std::string& name, const std::string& version, OnModel done);
 
 // Runs work() and makes what foreign code throws a Status.
 template <class F>

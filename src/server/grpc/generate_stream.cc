@@ -15,7 +15,7 @@ using kserve::GeneratePiece;
 using kserve::GenerateRequest;
 
 // Inputs and parameters as the fields that the same request has over HTTP; a tensor of one element is that element.
-Result<json::object> fields_of(const inference::ModelInferRequest& message) {
+Result<json::object> fields_of(inference::ModelInferRequest& message) {
   json::object fields;
   fields["parameters"] = parameters_json(message.parameters());
   const kserve::InferRequest request = INGOT_TRY(read_infer(message));
@@ -34,7 +34,7 @@ struct Prepared {
   bool wants_empty_end = false;
 };
 
-Result<Prepared> prepare(const inference::ModelInferRequest& message, const serving::Servable& model) {
+Result<Prepared> prepare(inference::ModelInferRequest& message, const serving::Servable& model) {
   Prepared out;
   const json::object fields = INGOT_TRY(fields_of(message));
   const json::value* flag = fields.at("parameters").get_object().if_contains("triton_enable_empty_final_response");

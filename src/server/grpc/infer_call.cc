@@ -12,8 +12,12 @@ class InferCall final : public grpc::ServerUnaryReactor {
  public:
   InferCall(Face& face, grpc::CallbackServerContext& context, const inference::ModelInferRequest& request,
             inference::ModelInferResponse& response)
-      : face_(face), scope_(face, context, "ModelInfer"), response_(response) {
-    scope_.note_bytes(request.ByteSizeLong(), 0);
+      : face_(face),
+        scope_(face, context, "ModelInfer"),
+        response_(response),
+        charge_(face.messages),
+        request_bytes_(request.ByteSizeLong()) {
+    scope_.note_bytes(request_bytes_, 0);
     // Until this call was returned to gRPC, Finish() waits: an answer that comes at once does no harm.
     if (auto begun = guarded([&] { return begin(context, request); }); !begun) end(begun);
   }
@@ -21,17 +25,30 @@ class InferCall final : public grpc::ServerUnaryReactor {
  private:
   Result<void> begin(const grpc::CallbackServerContext& context, const inference::ModelInferRequest& message) {
     INGOT_TRY(scope_.admit());
-    model_ = INGOT_TRY(kserve::find_model(face_.to.models, message.model_name(), message.model_version()));
+    INGOT_TRY(charge(face_, charge_, request_bytes_));
+    deadline_ = deadline_of(context);
+    auto found = kserve::use_model(face_.to.models, message.model_name(), message.model_version());
+    if (!found && face_.to.models.comes_on_demand(message.model_name())) {
+      acquire(face_, message.model_name(), message.model_version(), [this, &message](auto model) {
+        if (auto begun = guarded([&] { return run(std::move(model), message); }); !begun) end(begun);
+      });
+      return {};
+    }
+    return run(std::move(found), message);
+  }
+
+  Result<void> run(Result<std::shared_ptr<serving::Servable>> found, const inference::ModelInferRequest& message) {
+    model_ = INGOT_TRY(std::move(found));
     scope_.note_model(model_->name);
     if (!model_->tensor)
       return unimplemented(
           "[grpc] ModelInfer RPC doesn't support models with decoupled transaction policy: '{}' is a language model, "
           "use ModelStreamInfer",
           model_->name);
-    request_ = INGOT_TRY(read_infer(message));
+    // gRPC's own copy, of this call alone: its bytes may be taken.
+    request_ = INGOT_TRY(read_infer(const_cast<inference::ModelInferRequest&>(message), face_.to.regions));
     serving::TensorRequest tensors = std::move(request_.tensors);
-    const auto deadline = deadline_of(context);
-    if (deadline && (!tensors.deadline || *deadline < *tensors.deadline)) tensors.deadline = deadline;
+    if (deadline_ && (!tensors.deadline || *deadline_ < *tensors.deadline)) tensors.deadline = deadline_;
     tensors.cancelled = cancelled_;
     return submit(face_, *model_, std::move(tensors),
                   [this](Result<serving::TensorAnswer> answer) { finish(std::move(answer)); });
@@ -50,7 +67,9 @@ class InferCall final : public grpc::ServerUnaryReactor {
 
   void end(const Result<void>& done) {
     scope_.note_end(done);
-    scope_.note_bytes(0, done ? response_.ByteSizeLong() : 0);
+    const size_t response_bytes = done ? response_.ByteSizeLong() : 0;
+    scope_.note_bytes(0, response_bytes);
+    (void)charge_.grow_to(request_bytes_ + response_bytes);  // it is there already: only others are refused for it
     Finish(to_grpc(done));
   }
 
@@ -60,6 +79,9 @@ class InferCall final : public grpc::ServerUnaryReactor {
   Face& face_;
   CallScope scope_;
   inference::ModelInferResponse& response_;
+  http::BodyCharge charge_;
+  const size_t request_bytes_;
+  std::optional<serving::Clock::time_point> deadline_;
   std::shared_ptr<serving::Servable> model_;
   kserve::InferRequest request_;  // its tensors went to the model
   const std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);

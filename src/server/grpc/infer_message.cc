@@ -52,16 +52,34 @@ Result<Tensor> from_contents(const InferTensorContents& c, DType dtype, const Sh
   }
 }
 
-Result<serving::NamedTensor> read_input(const ModelInferRequest& message, int i) {
+// The bytes of raw_input_contents, moved where there are many of them and they are what they are.
+Result<Tensor> take_raw(std::string& raw, DType dtype, const Shape& shape, std::string_view name) {
+  constexpr size_t kCopiedBytesMax = 64u << 10;
+  const bool plain = dtype != DType::kString && dtype != DType::kBool;
+  if (!plain || raw.size() <= kCopiedBytesMax || raw.size() != dtype_bytes(dtype, shape.num_elements()))
+    return kserve::tensor_from_bytes(raw, dtype, shape, name);
+  const auto owner = std::make_shared<std::string>(std::move(raw));
+  return Tensor({dtype, shape, owner->data()}, owner);
+}
+
+// from_raw: how many of raw_input_contents were taken.
+Result<serving::NamedTensor> read_input(ModelInferRequest& message, int i, const kserve::SharedRegions& regions,
+                                        int& from_raw) {
   const ModelInferRequest::InferInputTensor& input = message.inputs(i);
   const std::string name = printable(input.name());
-  if (input.parameters().contains("shared_memory_region"))
-    return unimplemented("[grpc] input '{}': shared memory is not supported yet", name);
   const auto dtype = kserve::dtype_of(input.datatype());
   if (!dtype) return invalid("[grpc] input '{}': datatype '{}' is unknown", name, printable(input.datatype()));
   const Shape shape =
       INGOT_TRY(kserve::checked_shape(std::span(input.shape().data(), static_cast<size_t>(input.shape_size())), name));
   serving::NamedTensor out{.name = input.name()};
+  if (input.parameters().contains("shared_memory_region")) {
+    const json::object parameters = parameters_json(input.parameters());
+    const auto slice = INGOT_TRY(kserve::read_slice(&parameters, regions, fmt::format("input '{}'", name)));
+    if (!slice || input.has_contents())
+      return invalid("[grpc] unexpected 'contents' for input '{}' when using shared memory", name);
+    out.tensor = INGOT_TRY(kserve::tensor_from_slice(*slice, *dtype, shape, input.name()));
+    return out;
+  }
   if (message.raw_input_contents_size() == 0) {
     out.tensor = INGOT_TRY(from_contents(input.contents(), *dtype, shape, input.name()));
     return out;
@@ -69,10 +87,10 @@ Result<serving::NamedTensor> read_input(const ModelInferRequest& message, int i)
   if (input.has_contents())
     return invalid("[grpc] contents field must not be specified when using raw_input_contents for '{}' for model '{}'",
                    name, printable(message.model_name()));
-  if (i >= message.raw_input_contents_size())
+  if (from_raw >= message.raw_input_contents_size())
     return invalid("[grpc] unable to find data for input tensor '{}' for model '{}' in request.", name,
                    printable(message.model_name()));
-  out.tensor = INGOT_TRY(kserve::tensor_from_bytes(message.raw_input_contents(i), *dtype, shape, input.name()));
+  out.tensor = INGOT_TRY(take_raw(*message.mutable_raw_input_contents(from_raw++), *dtype, shape, input.name()));
   return out;
 }
 
@@ -99,17 +117,19 @@ json::object parameters_json(const Parameters& parameters) {
   return out;
 }
 
-Result<kserve::InferRequest> read_infer(const ModelInferRequest& message) {
+Result<kserve::InferRequest> read_infer(ModelInferRequest& message, const kserve::SharedRegions& regions) {
   kserve::InferRequest request;
   request.id = message.id();
   INGOT_TRY(kserve::read_request_parameters(parameters_json(message.parameters()), request));
-  if (message.raw_input_contents_size() > message.inputs_size())
-    return invalid("[grpc] {} raw_input_contents for {} inputs", message.raw_input_contents_size(),
-                   message.inputs_size());
-  for (int i = 0; i < message.inputs_size(); ++i) request.tensors.inputs.push_back(INGOT_TRY(read_input(message, i)));
+  int from_raw = 0;
+  for (int i = 0; i < message.inputs_size(); ++i)
+    request.tensors.inputs.push_back(INGOT_TRY(read_input(message, i, regions, from_raw)));
+  if (from_raw < message.raw_input_contents_size())
+    return invalid("[grpc] {} raw_input_contents for {} inputs that take {}", message.raw_input_contents_size(),
+                   message.inputs_size(), from_raw);
   for (const auto& output : message.outputs()) {
     const json::object parameters = parameters_json(output.parameters());
-    INGOT_TRY(kserve::read_wanted_output(output.name(), &parameters, request));
+    INGOT_TRY(kserve::read_wanted_output(output.name(), &parameters, regions, request));
   }
   return request;
 }
@@ -118,6 +138,14 @@ void write_head(const std::string& id, const serving::Servable& model, inference
   message.set_id(id);
   message.set_model_name(model.name);
   message.set_model_version(std::to_string(model.version));
+}
+
+// Where a tensor was written to. Its place among the raw contents stays empty: clients count them.
+void add_placed(const kserve::SharedSlice& place, uint64_t bytes, inference::ModelInferResponse& message) {
+  auto& parameters = *message.mutable_outputs(message.outputs_size() - 1)->mutable_parameters();
+  parameters["shared_memory_region"].set_string_param(place.region->name());
+  parameters["shared_memory_offset"].set_int64_param(static_cast<int64_t>(place.offset));
+  parameters["shared_memory_byte_size"].set_int64_param(static_cast<int64_t>(bytes));
 }
 
 void add_output(const std::string& name, std::string_view datatype, const Shape& shape, std::string bytes,
@@ -140,6 +168,13 @@ Result<void> write_infer(const kserve::InferRequest& request, const serving::Ten
     if (datatype.empty())
       return unimplemented("[grpc] output '{}' is {}, which the protocol does not have", printable(output.name),
                            dtype_name(t.dtype()));
+    if (i < request.outputs.size() && request.outputs[i].place) {
+      const kserve::SharedSlice& place = *request.outputs[i].place;
+      const uint64_t written = INGOT_TRY(kserve::write_to_slice(place, t, output.name));
+      add_output(output.name, datatype, t.shape(), {}, message);
+      add_placed(place, written, message);
+      continue;
+    }
     std::string bytes =
         t.dtype() == DType::kString ? kserve::string_bytes(t) : std::string(t.as<char>(), t.view().num_bytes());
     add_output(output.name, datatype, t.shape(), std::move(bytes), message);

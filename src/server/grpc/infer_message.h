@@ -17,9 +17,11 @@ using Parameters = google::protobuf::Map<std::string, inference::InferParameter>
 // {"name": true | 1 | "text" | 0.5}
 boost::json::object parameters_json(const Parameters& parameters);
 
-// Tensors from raw_input_contents or from each input's contents, wanted outputs, parameters.
-// Errors: kInvalidArgument naming the tensor; kUnimplemented (shared memory, sequences).
-Result<kserve::InferRequest> read_infer(const inference::ModelInferRequest& message);
+// Tensors from raw_input_contents, whose bytes are taken out of the message, or from each input's contents; wanted
+// outputs, parameters.
+// Errors: kInvalidArgument naming the tensor; kUnimplemented (sequences; shared memory, where it is off).
+Result<kserve::InferRequest> read_infer(inference::ModelInferRequest& message,
+                                        const kserve::SharedRegions& regions = kserve::SharedRegions::none());
 
 // Errors: kInvalidArgument (classification of what has no order), kUnimplemented (a type that the protocol lacks).
 Result<void> write_infer(const kserve::InferRequest& request, const serving::TensorAnswer& answer,

@@ -19,6 +19,7 @@ namespace {
 
 constexpr int kStreamsOfConnectionMax = 1024;
 constexpr int kReflectionThreadsMax = 8;
+constexpr size_t kReceivedBytesSlack = size_t{128} << 20;
 
 // gRPC's own messages go where ours go.
 void write_log(gpr_log_func_args* args) {
@@ -84,6 +85,8 @@ class Server::Impl {
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
     grpc::ResourceQuota quota("ingot");
     quota.SetMaxThreads(kReflectionThreadsMax);  // the only calls that have threads
+    // What is still being received: past this gRPC reads slower, then resets calls.
+    quota.Resize(o.messages_bytes_max + kReceivedBytesSlack);
     builder.SetResourceQuota(quota);
     const bool v6 = o.host.find(':') != std::string::npos;
     const std::string host = v6 ? "[" + o.host + "]" : o.host;
@@ -116,7 +119,8 @@ class Server::Impl {
     for (const char* name : {"", "inference.GRPCInferenceService"}) health->SetServingStatus(name, ready);
     std::map<std::string, bool> answers;  // with any version
     for (const serving::ModelStatus& m : face_.to.models.index())
-      answers[m.name] = answers[m.name] || m.state == serving::ModelState::kReady;
+      answers[m.name] = answers[m.name] || m.on_demand || m.state == serving::ModelState::kReady;
+    for (const auto& [alias, model] : face_.to.models.aliases()) answers[alias] = answers[model];
     for (const auto& [name, any] : answers) health->SetServingStatus(name, any && !face_.draining.load());
   }
 

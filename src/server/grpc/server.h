@@ -15,6 +15,7 @@
 #include "server/http/access_log.h"
 #include "server/http/api_keys.h"
 #include "server/http/workers.h"
+#include "server/kserve/shared_memory.h"
 #include "serving/model_repository.h"
 
 namespace ingot::rpc {
@@ -24,9 +25,10 @@ struct ServerOptions {
   int port = 8001;  // 0: no gRPC; -1: any free one
   int threads = 2;  // that write answers
   size_t message_bytes_max = limits::kHttpBodyBytesMax;
-  int calls_max = 8192;                     // answered at once; more are refused with RESOURCE_EXHAUSTED
-  std::string tls_certificate, tls_key;     // PEM files; empty: no TLS
-  std::chrono::seconds keepalive_time{60};  // a silent client is asked whether it still lives
+  size_t messages_bytes_max = size_t{1} << 30;  // of all calls at once; what passes it is refused
+  int calls_max = 8192;                         // answered at once; more are refused with RESOURCE_EXHAUSTED
+  std::string tls_certificate, tls_key;         // PEM files; empty: no TLS
+  std::chrono::seconds keepalive_time{60};      // a silent client is asked whether it still lives
   std::chrono::seconds keepalive_timeout{20};
 };
 
@@ -35,6 +37,7 @@ struct Neighbours {
   http::Workers& workers;
   const admin::Health& health;
   http::ApiKeys& keys;
+  kserve::SharedRegions& regions;
   http::OnRequestEnd on_end;       // called when a call ended; for logs and metrics
   bool clients_may_hurry = false;  // ahead of others, with a priority below 0
 };

@@ -110,19 +110,18 @@ class InferenceService final : public inference::GRPCInferenceService::CallbackS
   }
   Reactor* ModelReady(Context* x, const inference::ModelReadyRequest* in, inference::ModelReadyResponse* out) override {
     return answer(face_, *x, "ModelReady", [&]() -> Result<void> {
-      INGOT_TRY(find(*in));
+      INGOT_TRY(kserve::check_ready(face_.to.models, in->name(), in->version()));
       out->set_ready(true);
       return {};
     });
   }
   Reactor* ServerMetadata(Context* x, const inference::ServerMetadataRequest*,
                           inference::ServerMetadataResponse* out) override {
-    return answer(face_, *x, "ServerMetadata", [&] { return fill(*out, kserve::server_metadata()); });
+    return answer(face_, *x, "ServerMetadata", [&] { return fill(*out, kserve::server_metadata(face_.to.regions)); });
   }
   Reactor* ModelMetadata(Context* x, const inference::ModelMetadataRequest* in,
                          inference::ModelMetadataResponse* out) override {
-    return answer(face_, *x, "ModelMetadata", [&]() -> Result<void> {
-      const auto model = INGOT_TRY(find(*in));
+    return describe(*x, "ModelMetadata", in, [this, in, out](const std::shared_ptr<serving::Servable>& model) {
       const auto versions =
           in->version().empty() ? face_.to.models.ready_versions(model->name) : std::vector<int64_t>{model->version};
       return fill(*out, kserve::model_metadata(*model, versions));
@@ -130,8 +129,8 @@ class InferenceService final : public inference::GRPCInferenceService::CallbackS
   }
   Reactor* ModelConfig(Context* x, const inference::ModelConfigRequest* in,
                        inference::ModelConfigResponse* out) override {
-    return answer(face_, *x, "ModelConfig", [&]() -> Result<void> {
-      return fill(*out->mutable_config(), kserve::model_config(*INGOT_TRY(find(*in))));
+    return describe(*x, "ModelConfig", in, [out](const std::shared_ptr<serving::Servable>& model) {
+      return fill(*out->mutable_config(), kserve::model_config(*model));
     });
   }
   Reactor* ModelStatistics(Context* x, const inference::ModelStatisticsRequest* in,
@@ -181,17 +180,27 @@ class InferenceService final : public inference::GRPCInferenceService::CallbackS
     return refuse(*x, "TraceSetting", "tracing is not supported: the access log and /metrics tell what each call took");
   }
 
-  Reactor* SystemSharedMemoryStatus(Context* x, const inference::SystemSharedMemoryStatusRequest*,
-                                    inference::SystemSharedMemoryStatusResponse*) override {
-    return refuse(*x, "SystemSharedMemoryStatus", kNoSharedMemory);
+  Reactor* SystemSharedMemoryStatus(Context* x, const inference::SystemSharedMemoryStatusRequest* in,
+                                    inference::SystemSharedMemoryStatusResponse* out) override {
+    return answer(face_, *x, "SystemSharedMemoryStatus", [&]() -> Result<void> {
+      for (const auto& region : INGOT_TRY(face_.to.regions.list(in->name()))) {
+        auto& told = (*out->mutable_regions())[region->name()];
+        told.set_name(region->name());
+        told.set_key(region->key());
+        told.set_offset(region->offset());
+        told.set_byte_size(region->bytes());
+      }
+      return {};
+    });
   }
-  Reactor* SystemSharedMemoryRegister(Context* x, const inference::SystemSharedMemoryRegisterRequest*,
+  Reactor* SystemSharedMemoryRegister(Context* x, const inference::SystemSharedMemoryRegisterRequest* in,
                                       inference::SystemSharedMemoryRegisterResponse*) override {
-    return refuse(*x, "SystemSharedMemoryRegister", kNoSharedMemory);
+    return answer(face_, *x, "SystemSharedMemoryRegister",
+                  [&] { return face_.to.regions.add(in->name(), in->key(), in->offset(), in->byte_size()); });
   }
-  Reactor* SystemSharedMemoryUnregister(Context* x, const inference::SystemSharedMemoryUnregisterRequest*,
+  Reactor* SystemSharedMemoryUnregister(Context* x, const inference::SystemSharedMemoryUnregisterRequest* in,
                                         inference::SystemSharedMemoryUnregisterResponse*) override {
-    return refuse(*x, "SystemSharedMemoryUnregister", kNoSharedMemory);
+    return answer(face_, *x, "SystemSharedMemoryUnregister", [&] { return face_.to.regions.remove(in->name()); });
   }
   Reactor* CudaSharedMemoryStatus(Context* x, const inference::CudaSharedMemoryStatusRequest*,
                                   inference::CudaSharedMemoryStatusResponse*) override {
@@ -207,9 +216,30 @@ class InferenceService final : public inference::GRPCInferenceService::CallbackS
   }
 
  private:
-  static constexpr const char* kNoSharedMemory = "client shared memory is not supported: send the tensors' bytes";
   static constexpr const char* kNoCuda = "CUDA shared memory is not supported: this server runs on the CPU";
 
+  // Answers with what `work` makes of the request's model, which is loaded first where it was put away.
+  template <class Named, class F>
+  Reactor* describe(Context& x, const char* method, const Named* request, F work) {
+    const auto scope = std::make_shared<CallScope>(face_, x, method);
+    Reactor* reactor = x.DefaultReactor();
+    const auto end = [scope, reactor, work](const Result<std::shared_ptr<serving::Servable>>& model) {
+      const Result<void> done = guarded([&]() -> Result<void> {
+        if (!model) return std::unexpected(model.error());
+        return work(*model);
+      });
+      scope->note_end(done);
+      reactor->Finish(to_grpc(done));
+    };
+    const auto admitted = scope->admit();
+    if (!admitted)
+      end(std::unexpected(admitted.error()));
+    else if (auto found = find(*request); found || !face_.to.models.comes_on_demand(request->name()))
+      end(found);
+    else
+      acquire(face_, request->name(), request->version(), end);
+    return reactor;
+  }
   template <class Named>
   Result<std::shared_ptr<serving::Servable>> find(const Named& request) const {
     return kserve::find_model(face_.to.models, request.name(), request.version());

@@ -110,26 +110,51 @@ void StreamCall::read_next() {
 }
 
 void StreamCall::handle(std::unique_ptr<Request> request) {
-  scope_.note_bytes(request->ByteSizeLong(), 0);
+  const size_t bytes = request->ByteSizeLong();
+  scope_.note_bytes(bytes, 0);
   ++active_;
+  auto taken = std::make_shared<http::BodyCharge>(face_.messages);
+  const auto room = charge(face_, *taken, bytes);
   if (draining_) {
     send_failure(request->id(), shutting_down());
     return request_ended();
   }
-  auto model = kserve::find_model(face_.to.models, request->model_name(), request->model_version());
-  if (model) scope_.note_model((*model)->name);
-  if (model && (*model)->language) return generate(std::move(request), std::move(*model));
-  auto slot = std::make_shared<Slot>();
+  const auto slot = std::make_shared<Slot>();  // now: answers come in the order of the requests
+  slot->taken = taken;
   slots_.push_back(slot);
+  if (!room) return fill(slot, failure_of(request->id(), room.error()));
+  auto model = kserve::use_model(face_.to.models, request->model_name(), request->model_version());
+  if (!model && face_.to.models.comes_on_demand(request->model_name())) {
+    const std::shared_ptr<Request> waiting = std::move(request);
+    return acquire(face_, waiting->model_name(), waiting->model_version(),
+                   [self = shared_from_this(), waiting, slot](auto found) {
+                     self->on_strand([waiting, slot, f = std::move(found)](StreamCall& c) mutable {
+                       if (c.over_) return c.request_ended();
+                       c.begin(std::make_unique<Request>(std::move(*waiting)), std::move(f), slot);
+                     });
+                   });
+  }
+  begin(std::move(request), std::move(model), slot);
+}
+
+void StreamCall::begin(std::unique_ptr<Request> request, Result<std::shared_ptr<serving::Servable>> model,
+                       const std::shared_ptr<Slot>& slot) {
   if (!model) return fill(slot, failure_of(request->id(), model.error()));
+  scope_.note_model((*model)->name);
+  if ((*model)->language) {
+    slot->free = true;
+    send_filled();
+    return generate(std::move(request), std::move(*model), std::move(slot->taken));
+  }
   slot->model = std::move(*model);
   infer(*request, slot);
 }
 
-void StreamCall::generate(std::unique_ptr<Request> request, std::shared_ptr<serving::Servable> model) {
+void StreamCall::generate(std::unique_ptr<Request> request, std::shared_ptr<serving::Servable> model,
+                          std::shared_ptr<http::BodyCharge> taken) {
   const std::string id = request->id();
   boost::asio::co_spawn(strand_, generate_on(shared_from_this(), std::move(request), std::move(model)),
-                        [self = shared_from_this(), id](const std::exception_ptr& thrown) {
+                        [self = shared_from_this(), id, taken = std::move(taken)](const std::exception_ptr& thrown) {
                           try {
                             if (thrown) std::rethrow_exception(thrown);
                           } catch (const std::exception& e) {
@@ -139,10 +164,10 @@ void StreamCall::generate(std::unique_ptr<Request> request, std::shared_ptr<serv
                         });
 }
 
-void StreamCall::infer(const Request& message, const std::shared_ptr<Slot>& slot) {
+void StreamCall::infer(Request& message, const std::shared_ptr<Slot>& slot) {
   const std::string id = message.id();
   Result<void> begun;
-  if (auto parsed = read_infer(message)) {
+  if (auto parsed = read_infer(message, face_.to.regions)) {
     serving::TensorRequest tensors = std::move(parsed->tensors);
     if (deadline_ && (!tensors.deadline || *deadline_ < *tensors.deadline)) tensors.deadline = deadline_;
     tensors.cancelled = cancelled_;
@@ -177,12 +202,16 @@ void StreamCall::answer(const kserve::InferRequest& request, const std::shared_p
 
 void StreamCall::fill(const std::shared_ptr<Slot>& slot, Response response) {
   slot->response = std::move(response);
-  while (!slots_.empty() && slots_.front()->response) {
-    Response next = std::move(*slots_.front()->response);
-    slots_.pop_front();
-    send(std::move(next));
-  }
+  send_filled();
   request_ended();
+}
+
+void StreamCall::send_filled() {
+  while (!slots_.empty() && (slots_.front()->response || slots_.front()->free)) {
+    const auto slot = std::move(slots_.front());
+    slots_.pop_front();
+    if (slot->response) send(std::move(*slot->response));
+  }
 }
 
 StreamCall::Response StreamCall::failure_of(const std::string& id, const Status& failure) {

@@ -45,7 +45,9 @@ class StreamCall final
   // The place of an answer in the order of the requests. The model is let go on the strand, never on its own thread.
   struct Slot {
     std::shared_ptr<serving::Servable> model;
+    std::shared_ptr<http::BodyCharge> taken;  // of the request's bytes
     std::optional<Response> response;
+    bool free = false;  // it was kept for what turned out to have none: a language model
   };
   struct Outgoing {
     Response response;
@@ -62,11 +64,15 @@ class StreamCall final
 
   void read_next();
   void handle(std::unique_ptr<Request> request);
-  void generate(std::unique_ptr<Request> request, std::shared_ptr<serving::Servable> model);
-  void infer(const Request& request, const std::shared_ptr<Slot>& slot);
+  void begin(std::unique_ptr<Request> request, Result<std::shared_ptr<serving::Servable>> model,
+             const std::shared_ptr<Slot>& slot);
+  void generate(std::unique_ptr<Request> request, std::shared_ptr<serving::Servable> model,
+                std::shared_ptr<http::BodyCharge> taken);
+  void infer(Request& request, const std::shared_ptr<Slot>& slot);
   void answer(const kserve::InferRequest& request, const std::shared_ptr<Slot>& slot,
               Result<serving::TensorAnswer> answer);
   void fill(const std::shared_ptr<Slot>& slot, Response response);
+  void send_filled();
   Response failure_of(const std::string& id, const Status& failure);
   void request_ended();
   void write_next();

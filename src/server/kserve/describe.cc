@@ -62,16 +62,39 @@ json::object given_config(const serving::Servable& m) {
   return std::move(given.get_object());
 }
 
+// Triton's statistics of a language model: requests are inferences, steps of the engine executions; what a request's
+// prompt and answer took is compute_infer. Steps mix requests, so there are no statistics by size of batch.
+serving::TensorStats stats_of(const llm::EngineStats& s) {
+  const auto sum = [](const llm::Histogram& h) {
+    return serving::Duration{h.count, static_cast<uint64_t>(h.sum * 1e9)};
+  };
+  serving::TensorStats out;
+  out.success = sum(s.e2e_latency_s);
+  out.fail.count = s.finished_cancelled + s.finished_error + s.requests_refused;
+  out.queue = sum(s.queue_time_s);
+  const serving::Duration prefill = sum(s.prefill_time_s), decode = sum(s.decode_time_s);
+  out.infer = {prefill.count, prefill.ns + decode.ns};
+  out.inferences = out.success.count;
+  out.executions = s.steps;
+  return out;
+}
+
 json::object duration(const serving::Duration& d) { return {{"count", d.count}, {"ns", d.ns}}; }
 
 }  // namespace
 
-json::object server_metadata() {
-  return {{"name", "ingot"},
-          {"version", INGOT_VERSION},
-          {"extensions",
-           {"classification", "model_repository", "schedule_policy", "model_configuration", "binary_tensor_data",
-            "parameters", "statistics", "logging", "generate"}}};
+json::object server_metadata(const SharedRegions& regions) {
+  json::array extensions{"classification",
+                         "model_repository",
+                         "schedule_policy",
+                         "model_configuration",
+                         "binary_tensor_data",
+                         "parameters",
+                         "statistics",
+                         "logging",
+                         "generate"};
+  if (regions.enabled()) extensions.emplace_back("system_shared_memory");
+  return {{"name", "ingot"}, {"version", INGOT_VERSION}, {"extensions", std::move(extensions)}};
 }
 
 json::object model_metadata(const serving::Servable& m, std::span<const int64_t> versions) {
@@ -119,7 +142,7 @@ json::object model_config(const serving::Servable& m) {
 
 json::object model_stats(const serving::Servable& m) {
   json::object one{{"name", m.name}, {"version", std::to_string(m.version)}};
-  const serving::TensorStats s = m.tensor ? m.tensor->stats() : serving::TensorStats();
+  const serving::TensorStats s = m.tensor ? m.tensor->stats() : stats_of(m.language->stats());
   one["last_inference"] = s.last_inference_ms;
   one["inference_count"] = s.inferences;
   one["execution_count"] = s.executions;

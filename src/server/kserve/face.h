@@ -10,6 +10,7 @@
 #include "server/admin/health.h"
 #include "server/http/router.h"
 #include "server/http/workers.h"
+#include "server/kserve/shared_memory.h"
 #include "serving/model_repository.h"
 
 namespace ingot::kserve {
@@ -18,6 +19,7 @@ struct Face {
   serving::ModelRepository& models;
   http::Workers& workers;
   const admin::Health& health;
+  SharedRegions& regions;
   size_t body_bytes_max = limits::kHttpBodyBytesMax;  // also of a compressed one
   bool clients_may_hurry = false;                     // a priority below 0 is taken, of language models
 };
@@ -32,11 +34,20 @@ http::Response error_response(const Status& failure);
 // Errors: kNotFound (name, version), kUnavailable (not loaded, with the reason).
 Result<std::shared_ptr<serving::Servable>> find_model(const serving::ModelRepository& models, std::string_view name,
                                                       std::string_view version);
+// The same for a request that uses the model.
+Result<std::shared_ptr<serving::Servable>> use_model(serving::ModelRepository& models, std::string_view name,
+                                                     std::string_view version);
+// Whether a request that names it would be answered. Errors: as find_model.
+Result<void> check_ready(const serving::ModelRepository& models, std::string_view name, std::string_view version);
+// use_model(), where one that was put away is loaded first.
+http::asio::awaitable<Result<std::shared_ptr<serving::Servable>>> acquire_model(serving::ModelRepository& models,
+                                                                                std::string name, std::string version);
 // That of a path's {model} and {version} captures.
-Result<std::shared_ptr<serving::Servable>> find_model(const Face& face, const http::Request& request);
+http::asio::awaitable<Result<std::shared_ptr<serving::Servable>>> acquire_model(const Face& face,
+                                                                                const http::Request& request);
 
 // Server and model descriptions (describe.cc).
-boost::json::object server_metadata();
+boost::json::object server_metadata(const SharedRegions& regions);
 // versions: those to be told.
 boost::json::object model_metadata(const serving::Servable& model, std::span<const int64_t> versions);
 boost::json::object model_config(const serving::Servable& model);
@@ -45,6 +56,8 @@ boost::json::object model_stats(const serving::Servable& model);
 boost::json::object all_stats(const serving::ModelRepository& models);
 // [{name, version, state, reason}] of all, or of those that are ready.
 boost::json::array model_index(const serving::ModelRepository& models, bool only_ready);
+
+void add_shared_memory_routes(http::Router& router, SharedRegions& regions);
 
 http::asio::awaitable<void> handle_infer(const Face& face, http::Exchange& x);
 // Language models: one whole answer, or a stream of server-sent events (generate.cc).

@@ -54,7 +54,7 @@ http::Response refusal(const Status& failure, int retry_after_s) {
 // Everything up to the first event.
 awaitable<Result<std::shared_ptr<openai::Running>>> start(const Face& face, http::Exchange& x, Job& job, bool stream) {
   if (face.workers.full()) co_return error(Code::kResourceExhausted, "[kserve] too many requests wait to be read");
-  auto found = find_model(face, x.request());
+  auto found = co_await acquire_model(face, x.request());
   if (!found) co_return std::unexpected(found.error());
   job.model = std::move(*found);
   x.note("model", job.model->name);

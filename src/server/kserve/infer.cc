@@ -33,13 +33,20 @@ struct Input {
   std::string encoding;
   std::optional<size_t> json_bytes;
   size_t body_bytes_max = 0;
+  const SharedRegions& regions;
+
+  // Bytes of a region are copied where nobody else waits.
+  bool is_small() const {
+    return body.size() <= kParsedHereBytesMax && encoding.empty() &&
+           (!regions.enabled() || body.find("shared_memory_region") == std::string::npos);
+  }
 };
 
 Result<InferRequest> parse(const Input& input, const serving::TensorModel& model) {
   if (input.encoding.empty() || input.encoding == "identity")
-    return parse_infer(input.body, input.json_bytes, model.inputs());
+    return parse_infer(input.body, input.json_bytes, model.inputs(), input.regions);
   const std::string body = INGOT_TRY(decompress(input.body, input.encoding, input.body_bytes_max));
-  return parse_infer(body, input.json_bytes, model.inputs());
+  return parse_infer(body, input.json_bytes, model.inputs(), input.regions);
 }
 
 // The model's answer, or why there is none.
@@ -60,7 +67,7 @@ awaitable<Result<serving::TensorAnswer>> run(http::Exchange& x, serving::TensorM
 }
 
 awaitable<Result<http::Response>> infer(const Face& face, http::Exchange& x) {
-  const auto found = find_model(face, x.request());
+  const auto found = co_await acquire_model(face, x.request());
   if (!found) co_return std::unexpected(found.error());
   const std::shared_ptr<serving::Servable> model = *found;
   x.note("model", model->name);
@@ -73,9 +80,9 @@ awaitable<Result<http::Response>> infer(const Face& face, http::Exchange& x) {
   const std::string accepted(x.request().header("Accept-Encoding"));
   auto input = std::make_shared<Input>(Input{std::move(x.mutable_request().body),
                                              std::string(x.request().header("Content-Encoding")), *json_bytes,
-                                             face.body_bytes_max});
+                                             face.body_bytes_max, face.regions});
   Result<InferRequest> request = unimplemented("");
-  if (input->body.size() <= kParsedHereBytesMax && input->encoding.empty()) {
+  if (input->is_small()) {
     request = parse(*input, *model->tensor);
   } else {
     auto work = [input, model] { return parse(*input, *model->tensor); };

@@ -2,15 +2,19 @@
 #include <boost/json.hpp>
 
 #include "base/limits.h"
+#include "base/memory.h"
 #include "formats/printable.h"
 #include "server/kserve/datatype.h"
 #include "server/kserve/infer_codec.h"
 #include "server/kserve/tensor_json.h"
+#include "serving/tensor_rows.h"
 
 namespace ingot::kserve {
 namespace {
 
 namespace json = boost::json;
+
+constexpr size_t kTakenUnasked = limits::kHttpBodyBytesMax;  // of shared memory; before more, memory is looked at
 
 Result<json::value> parse_document(std::string_view text) {
   json::parse_options options;
@@ -66,7 +70,7 @@ Result<Shape> read_shape(const json::object& input, std::string_view name) {
 }
 
 // Takes the input's tensor from its 'data' or from the front of `binary`.
-Result<serving::NamedTensor> read_input(const json::value& v, std::string_view& binary) {
+Result<serving::NamedTensor> read_input(const json::value& v, std::string_view& binary, const SharedRegions& regions) {
   const json::object* input = v.if_object();
   if (!input) return invalid("[kserve] an entry of 'inputs' is not an object");
   serving::NamedTensor out;
@@ -77,15 +81,19 @@ Result<serving::NamedTensor> read_input(const json::value& v, std::string_view& 
   if (!dtype) return invalid("[kserve] input '{}': datatype '{}' is unknown", name, printable(type));
   const Shape shape = INGOT_TRY(read_shape(*input, name));
   const json::object* parameters = parameters_of(*input);
-  if (parameters && field(*parameters, "shared_memory_region"))
-    return unimplemented("[kserve] input '{}': shared memory is not supported yet", name);
+  const auto slice = INGOT_TRY(read_slice(parameters, regions, fmt::format("input '{}'", name)));
   const auto bytes = INGOT_TRY(count_parameter(parameters, "binary_data_size", fmt::format("input '{}'", name)));
   const json::value* data = field(*input, "data");
-  if (bytes.has_value() == (data != nullptr))
+  const int sources = bytes.has_value() + (data != nullptr) + slice.has_value();
+  if (sources != 1)
     return invalid(
         "[kserve] input '{}' must set only one of the following fields: 'data', 'binary_data_size' in "
-        "'parameters'. But {} set",
-        name, data ? "both are" : "no field is");
+        "'parameters', 'shared_memory_region' in 'parameters'. But {} set",
+        name, sources > 1 ? "several are" : "no field is");
+  if (slice) {
+    out.tensor = INGOT_TRY(tensor_from_slice(*slice, *dtype, shape, out.name));
+    return out;
+  }
   if (data) {
     out.tensor = INGOT_TRY(tensor_from_json(*data, *dtype, shape, out.name));
     return out;
@@ -98,15 +106,15 @@ Result<serving::NamedTensor> read_input(const json::value& v, std::string_view& 
   return out;
 }
 
-Result<void> read_outputs(const json::object& document, InferRequest& request) {
+Result<void> read_outputs(const json::object& document, const SharedRegions& regions, InferRequest& request) {
   const json::value* outputs = field(document, "outputs");
   if (!outputs) return {};
   if (!outputs->is_array()) return invalid("[kserve] 'outputs' must be an array");
   for (const json::value& v : outputs->get_array()) {
     const json::object* output = v.if_object();
     if (!output) return invalid("[kserve] an entry of 'outputs' is not an object");
-    INGOT_TRY(
-        read_wanted_output(INGOT_TRY(string_field(*output, "name", "an output")), parameters_of(*output), request));
+    INGOT_TRY(read_wanted_output(INGOT_TRY(string_field(*output, "name", "an output")), parameters_of(*output), regions,
+                                 request));
   }
   return {};
 }
@@ -166,18 +174,63 @@ Result<Shape> checked_shape(std::span<const int64_t> dims, std::string_view inpu
   return shape;
 }
 
-Result<void> read_wanted_output(std::string name, const json::object* parameters, InferRequest& request) {
+Result<void> read_wanted_output(std::string name, const json::object* parameters, const SharedRegions& regions,
+                                InferRequest& request) {
   WantedOutput wanted{.name = std::move(name)};
   const std::string of = fmt::format("output '{}'", printable(wanted.name));
   for (const WantedOutput& other : request.outputs)
     if (other.name == wanted.name) return invalid("[kserve] {} is requested twice", of);
-  if (parameters && field(*parameters, "shared_memory_region"))
-    return unimplemented("[kserve] {}: shared memory is not supported yet", of);
+  wanted.place = INGOT_TRY(read_slice(parameters, regions, of));
   wanted.binary = INGOT_TRY(flag_parameter(parameters, "binary_data", request.binary_default, of));
   wanted.classes = static_cast<int64_t>(INGOT_TRY(count_parameter(parameters, "classification", of)).value_or(0));
   request.tensors.outputs.push_back(wanted.name);
   request.outputs.push_back(std::move(wanted));
   return {};
+}
+
+Result<std::optional<SharedSlice>> read_slice(const json::object* parameters, const SharedRegions& regions,
+                                              std::string_view of) {
+  const json::value* region = parameters ? field(*parameters, "shared_memory_region") : nullptr;
+  if (!region) return std::nullopt;
+  if (!region->is_string()) return invalid("[kserve] {}: parameter 'shared_memory_region' must be a string", of);
+  const uint64_t offset = INGOT_TRY(count_parameter(parameters, "shared_memory_offset", of)).value_or(0);
+  const auto bytes = INGOT_TRY(count_parameter(parameters, "shared_memory_byte_size", of));
+  if (!bytes) return invalid("[kserve] {}: parameter 'shared_memory_byte_size' is missing", of);
+  return INGOT_TRY(regions.slice(std::string(region->get_string()), offset, *bytes));
+}
+
+Result<Tensor> tensor_from_slice(const SharedSlice& slice, DType dtype, const Shape& shape, std::string_view name) {
+  if (dtype == DType::kString) {
+    if (slice.bytes > kTakenUnasked)
+      INGOT_TRY(check_memory(fmt::format("input '{}'", printable(name)), 2.0 * static_cast<double>(slice.bytes),
+                             "send less at once"));
+    return tensor_from_bytes(INGOT_TRY(slice.read()), dtype, shape, name);
+  }
+  const size_t wanted = dtype_bytes(dtype, shape.num_elements());
+  if (slice.bytes != wanted)
+    return invalid("[kserve] input '{}': shape {} of {} needs {} bytes, 'shared_memory_byte_size' is {}",
+                   printable(name), shape.to_string(), dtype_name(dtype), wanted, slice.bytes);
+  if (wanted > kTakenUnasked)  // an object of holes may claim any size
+    INGOT_TRY(
+        check_memory(fmt::format("input '{}'", printable(name)), static_cast<double>(wanted), "send less at once"));
+  Tensor t = serving::allocate_uncleared(dtype, shape);
+  INGOT_TRY(slice.region->read(slice.offset, std::span(t.mutable_as<std::byte>(), wanted)));
+  normalize_bools(t);
+  return t;
+}
+
+Result<uint64_t> write_to_slice(const SharedSlice& slice, const Tensor& tensor, std::string_view name) {
+  const std::string strings = tensor.dtype() == DType::kString ? string_bytes(tensor) : std::string();
+  const std::span<const std::byte> bytes = tensor.dtype() == DType::kString
+                                               ? std::as_bytes(std::span(strings))
+                                               : std::span(tensor.as<std::byte>(), tensor.view().num_bytes());
+  if (bytes.size() > slice.bytes)
+    return invalid(
+        "[kserve] shared memory size specified with the request for output '{}' ({} bytes) should be at least {} bytes "
+        "to hold the results",
+        printable(name), slice.bytes, bytes.size());
+  INGOT_TRY(slice.write(bytes));
+  return bytes.size();
 }
 
 Result<void> read_request_parameters(const json::object& parameters, InferRequest& request) {
@@ -194,7 +247,7 @@ Result<void> read_request_parameters(const json::object& parameters, InferReques
 }
 
 Result<InferRequest> parse_infer(std::string_view body, std::optional<size_t> json_bytes,
-                                 const std::vector<serving::TensorPort>& ports) {
+                                 const std::vector<serving::TensorPort>& ports, const SharedRegions& regions) {
   if (json_bytes && *json_bytes == 0) return parse_raw(body, ports);
   if (json_bytes && *json_bytes > body.size())
     return invalid("[kserve] inference header size should be in range (0, {}), got: {}", body.size(), *json_bytes);
@@ -207,9 +260,9 @@ Result<InferRequest> parse_infer(std::string_view body, std::optional<size_t> js
   const json::value* inputs = field(object, "inputs");
   if (!inputs || !inputs->is_array()) return invalid("[kserve] 'inputs' must be an array");
   for (const json::value& input : inputs->get_array())
-    request.tensors.inputs.push_back(INGOT_TRY(read_input(input, binary)));
+    request.tensors.inputs.push_back(INGOT_TRY(read_input(input, binary, regions)));
   if (!binary.empty()) return invalid("[kserve] unexpected additional input data: {} bytes", binary.size());
-  INGOT_TRY(read_outputs(object, request));
+  INGOT_TRY(read_outputs(object, regions, request));
   return request;
 }
 

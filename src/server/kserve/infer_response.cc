@@ -46,7 +46,12 @@ Result<http::Response> infer_response(const InferRequest& request, const serving
                            dtype_name(tensor.dtype()));
     body += fmt::format("{}{{\"name\":{},\"datatype\":\"{}\",\"shape\":{},", i > 0 ? "," : "", quoted(output.name),
                         datatype_of(tensor.dtype()), shape_json(tensor.shape()));
-    if (wanted.binary) {
+    if (wanted.place) {
+      const uint64_t bytes = INGOT_TRY(write_to_slice(*wanted.place, tensor, output.name));
+      body += fmt::format(
+          "\"parameters\":{{\"shared_memory_region\":{},\"shared_memory_offset\":{},\"shared_memory_byte_size\":{}}}",
+          quoted(wanted.place->region->name()), wanted.place->offset, bytes);
+    } else if (wanted.binary) {
       response.parts.push_back(wire_bytes(tensor));
       body += fmt::format("\"parameters\":{{\"binary_data_size\":{}}}", response.parts.back().bytes.size());
     } else {

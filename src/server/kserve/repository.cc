@@ -49,6 +49,15 @@ json::array model_index(const serving::ModelRepository& models, bool only_ready)
     }
     list.push_back(std::move(entry));
   }
+  for (const auto& [alias, model] : models.aliases()) {
+    const auto target = models.find(model);
+    if (only_ready && !target) continue;
+    json::object entry{{"name", valid_utf8(alias)}, {"reason", "alias of '" + valid_utf8(model) + "'"}};
+    if (target) entry["version"] = std::to_string((*target)->version);
+    entry["state"] =
+        serving::model_state_name(target ? serving::ModelState::kReady : serving::ModelState::kUnavailable);
+    list.push_back(std::move(entry));
+  }
   return list;
 }
 

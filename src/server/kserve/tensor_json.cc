@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "formats/printable.h"
+#include "serving/tensor_rows.h"
 #include "tensor/half.h"
 
 namespace ingot::kserve {
@@ -162,11 +163,15 @@ Result<Tensor> tensor_from_bytes(std::string_view bytes, DType dtype, const Shap
   if (bytes.size() != wanted)
     return invalid("[kserve] input '{}': shape {} of {} needs {} bytes, {} are given", printable(name),
                    shape.to_string(), dtype_name(dtype), wanted, bytes.size());
-  Tensor t = Tensor::allocate(dtype, shape);
+  Tensor t = serving::allocate_uncleared(dtype, shape);
   std::memcpy(t.mutable_as<std::byte>(), bytes.data(), bytes.size());
-  if (dtype == DType::kBool)  // any other byte would be undefined where it is read
-    for (size_t i = 0; i < bytes.size(); ++i) t.mutable_as<uint8_t>()[i] = bytes[i] != 0;
+  normalize_bools(t);
   return t;
+}
+
+void normalize_bools(Tensor& t) {
+  if (t.dtype() != DType::kBool) return;
+  for (int64_t i = 0, n = t.shape().num_elements(); i < n; ++i) t.mutable_as<uint8_t>()[i] = t.as<uint8_t>()[i] != 0;
 }
 
 void append_json(std::string& out, const TensorView& t) {

@@ -19,6 +19,9 @@ Result<Tensor> tensor_from_json(const boost::json::value& data, DType dtype, con
 // Errors: kInvalidArgument (too few, too many).
 Result<Tensor> tensor_from_bytes(std::string_view bytes, DType dtype, const Shape& shape, std::string_view name);
 
+// Truth values are 0 or 1 from now on: any other byte would be undefined where it is read.
+void normalize_bools(Tensor& tensor);
+
 // A flat array. Numbers that JSON lacks (NaN, infinities) become null.
 void append_json(std::string& out, const TensorView& tensor);
 // Strings with their lengths; other types are not for this (their bytes are what they are).

@@ -15,6 +15,7 @@ struct ApiError {
   std::string param;  // the field that is to blame; empty: none
   std::string code;   // "context_length_exceeded"; empty: from the status
   int retry_after_s = 0;
+  std::string idle_model;  // it was put away: once it is loaded again, the same request may succeed
 
   ApiError(Status s, std::string blamed = {}, std::string name = {})  // NOLINT(google-explicit-constructor)
       : status(std::move(s)), param(std::move(blamed)), code(std::move(name)) {}

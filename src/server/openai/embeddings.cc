@@ -119,7 +119,7 @@ awaitable<void> handle_embeddings(const Face& face, http::Exchange& x) {
     co_return;
   }
   auto work = [&face, body = std::move(x.mutable_request().body)] { return make_job(face, body); };
-  Parsed<Job> job = co_await face.workers.run(std::move(work));
+  Parsed<Job> job = co_await run_on_model(face, std::move(work));
   if (!job) {
     http::Response refusal = error_response(job.error());
     co_await x.respond(std::move(refusal));

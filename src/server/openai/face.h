@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "server/acquire.h"
 #include "server/http/router.h"
 #include "server/http/workers.h"
 #include "server/openai/api_error.h"
@@ -29,6 +30,18 @@ void add_routes(http::Router& router, const Face& face);
 // The language model of that name; "" is the only one there is.
 // Errors: kNotFound (code model_not_found), kInvalidArgument (a tensor model, or several and no name), kUnavailable.
 Parsed<std::shared_ptr<serving::Servable>> find_model(const Face& face, const std::string& name);
+
+// Runs work() on a worker. Where it fails for a model that was put away, waits for the model and runs it once more.
+template <class Work>
+http::asio::awaitable<std::invoke_result_t<Work>> run_on_model(const Face& face, Work work) {
+  const auto shared = std::make_shared<Work>(std::move(work));
+  auto again = [shared] { return (*shared)(); };
+  auto done = co_await face.workers.run(again);
+  if (done || done.error().idle_model.empty()) co_return done;
+  const auto kept = co_await server::acquire(face.models, done.error().idle_model, 0);
+  if (!kept) co_return std::unexpected(ApiError(kept.error(), "model", "model_not_ready"));
+  co_return co_await face.workers.run(again);
+}
 
 // What is said when workers.full().
 inline ApiError too_busy() {

@@ -192,7 +192,7 @@ awaitable<void> generate(const Face& face, http::Exchange& x, ParseFunction<R> p
     co_return;
   }
   auto work = [&face, body = std::move(x.mutable_request().body), parse] { return make_job(face, body, parse); };
-  Parsed<Job<R>> job = co_await face.workers.run(std::move(work));
+  Parsed<Job<R>> job = co_await run_on_model(face, std::move(work));
   if (!job) {
     http::Response refusal = error_response(job.error());
     co_await x.respond(std::move(refusal));

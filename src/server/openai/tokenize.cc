@@ -78,7 +78,7 @@ awaitable<void> on_worker(const Face& face, http::Exchange& x, Work work) {
     response = error_response(too_busy());
   } else {
     auto job = [&face, body = std::move(x.mutable_request().body), work] { return work(face, body); };
-    Parsed<std::string> done = co_await face.workers.run(std::move(job));
+    Parsed<std::string> done = co_await run_on_model(face, std::move(job));
     if (done)
       response.body = std::move(*done);
     else
