@@ -46,29 +46,6 @@ Result<void> convert_clip(NodeDraft& d) {
   return {};
 }
 
-// Inference only: the mask, if asked for, is all true.
-Result<void> convert_dropout(NodeDraft& d) {
-  if (!d.has_input(0)) return d.fail("has no operand");
-  if (d.has_input(2)) {
-    const Tensor* training = d.builder.graph().constant(d.node.inputs[2]);
-    if (!training || training->dtype() != DType::kBool || training->shape().num_elements() != 1 ||
-        *training->as<uint8_t>())
-      return d.unsupported("training mode");
-  }
-  const ValueId x = d.node.inputs[0];
-  d.results = {INGOT_TRY(d.add(Op::kIdentity, {x}))};
-  if (d.num_outputs < 2) return {};
-  // The mask: true wherever the input is, by comparing its shape's size with itself.
-  Tensor yes = Tensor::allocate(DType::kBool, Shape{1});
-  *yes.mutable_as<uint8_t>() = 1;
-  const ValueId shape = INGOT_TRY(d.add(Op::kShape, {x}));
-  ValueId mask = INGOT_TRY(d.add(Op::kConstantOfShape, {shape}, {{"value", yes}}));
-  if (d.opset < 10)  // it had the input's element type
-    mask = INGOT_TRY(d.add(Op::kCast, {mask}, {{"to", std::string(dtype_name(d.builder.known(x).type.dtype))}}));
-  d.results.push_back(mask);
-  return {};
-}
-
 // Upsample (scales as attribute, then operand) and Resize-10 are nearest or linear by the asymmetric mapping.
 Result<void> convert_resize(NodeDraft& d) {
   const bool upsample = d.op_type == "Upsample";
@@ -86,17 +63,6 @@ Result<void> convert_resize(NodeDraft& d) {
   d.attributes().set("coordinate_transformation_mode", "asymmetric");
   d.attributes().set("nearest_mode", "floor");
   if (d.attributes().get_string("mode") == "bilinear") d.attributes().set("mode", "linear");
-  return {};
-}
-
-Result<void> convert_batch_normalization(NodeDraft& d) {
-  d.take("consumed_inputs");
-  d.take("momentum");
-  d.take("is_test");
-  const auto training = d.take("training_mode"), spatial = d.take("spatial");
-  if (training && std::get<int64_t>(*training)) return d.unsupported("training mode");
-  if (spatial && std::get<int64_t>(*spatial) == 0) return convert_batch_normalization_of_elements(d);
-  if (d.num_outputs > 1) return d.unsupported("training (it has more than one output)");
   return {};
 }
 
