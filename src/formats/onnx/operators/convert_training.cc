@@ -53,16 +53,12 @@ Result<void> convert_batch_normalization(NodeDraft& d) {
   const bool train = d.opset >= 14 ? training && std::get<int64_t>(*training) != 0 : d.num_outputs > 1;
   const bool spatial = !spatial_given || std::get<int64_t>(*spatial_given) != 0;
   if (!train && d.num_outputs > 1) return d.fail("has {} outputs without training", d.num_outputs);
-  if (!train && spatial) return {};
+  if (!train) return spatial ? Result<void>{} : convert_batch_normalization_of_elements(d);
   for (size_t i = 0; i < 5; ++i)
     if (!d.has_input(i)) return d.fail("operand {} is missing", i);
   const std::vector<ValueId> in = d.node.inputs;
   const float epsilon = d.attributes().get_float("epsilon", 1e-5f);
   const float momentum = momentum_given ? std::get<float>(*momentum_given) : 0.9f;
-  if (!train) {
-    d.results = {INGOT_TRY(normalize_elements(d, in, in[3], in[4], epsilon))};
-    return {};
-  }
   const Type type = INGOT_TRY(ranked_input(d));
   std::vector<int64_t> axes{0};
   for (int i = 2; spatial && i < type.rank(); ++i) axes.push_back(i);
@@ -98,7 +94,9 @@ Result<void> convert_dropout(NodeDraft& d) {
   Tensor yes = Tensor::allocate(DType::kBool, Shape{1});
   *yes.mutable_as<uint8_t>() = 1;
   const ValueId shape = INGOT_TRY(d.add(Op::kShape, {x}));
-  d.results.push_back(INGOT_TRY(d.add(Op::kConstantOfShape, {shape}, {{"value", yes}})));
+  const ValueId mask = INGOT_TRY(d.add(Op::kConstantOfShape, {shape}, {{"value", yes}}));
+  // Before opset 10 it had the input's element type.
+  d.results.push_back(d.opset < 10 ? INGOT_TRY(cast_like(d, mask, x)) : mask);
   return {};
 }
 
