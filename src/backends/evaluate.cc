@@ -28,10 +28,14 @@ KernelContext::Hooks hooks_of(Run& run) {
 }
 
 // Shapes of the outputs, from the operands' shapes and values.
-Result<std::vector<InferredValue>> infer_outputs(const Node& node, std::span<const Tensor> inputs) {
+Result<std::vector<InferredValue>> infer_outputs(const Node& node, std::span<const Tensor> inputs,
+                                                 std::span<const Type> types) {
   std::vector<InferredValue> in, out(node.outputs.size());
-  for (const Tensor& t : inputs)
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor& t = inputs[i];
     in.push_back(t.defined() ? InferredValue{Type::of(t.view()), std::nullopt, &t} : InferredValue{});
+    if (i < types.size()) in.back().type.elements = types[i].elements;
+  }
   InferContext context(node, in, out);
   INGOT_TRY(infer_node(context));
   return out;
@@ -49,8 +53,8 @@ Result<size_t> bytes_of(const Node& node, DType dtype, const Shape& shape) {
 }  // namespace
 
 Result<std::vector<Tensor>> evaluate_node(const Backend& backend, const Node& node, std::span<const Tensor> inputs,
-                                          size_t bytes_max) {
-  const std::vector<InferredValue> types = INGOT_TRY(infer_outputs(node, inputs));
+                                          size_t bytes_max, std::span<const Type> operand_types) {
+  const std::vector<InferredValue> types = INGOT_TRY(infer_outputs(node, inputs, operand_types));
   Run run{.tensors = std::vector<Tensor>(types.size()), .node = &node};
   const bool view = op_schema(node.op).flags & kOpView;
   for (size_t i = 0; i < types.size(); ++i) {
@@ -77,8 +81,11 @@ Result<std::vector<Tensor>> evaluate_node(const Backend& backend, const Node& no
   Graph graph;
   Node alone = node;
   alone.inputs.clear();
-  for (const Tensor& t : inputs)
-    alone.inputs.push_back(t.defined() ? graph.add_input("", Type::of(t.view())) : kNoValue);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    Type type = Type::of(inputs[i].view());
+    if (i < operand_types.size()) type.elements = operand_types[i].elements;
+    alone.inputs.push_back(inputs[i].defined() ? graph.add_input("", std::move(type)) : kNoValue);
+  }
   std::vector<Type> out_types;
   for (const auto& t : types) out_types.push_back(t.type);
   const Node& bound = graph.node(graph.add_raw(std::move(alone), out_types, {}));
@@ -106,18 +113,6 @@ Result<std::vector<Tensor>> evaluate_node(const Backend& backend, const Node& no
   return std::move(run.tensors);
 }
 
-namespace {
-
-Result<std::vector<Tensor>> run_if(const Backend& backend, const Node& node, std::span<const Tensor> inputs) {
-  const Tensor& condition = inputs[0];
-  if (condition.dtype() != DType::kBool || condition.shape().num_elements() != 1)
-    return invalid("[evaluate] If '{}': the condition is not one bool", node.name);
-  const Graph* branch = node.subgraph(*condition.as<uint8_t>() ? "then_branch" : "else_branch");
-  return evaluate_graph(backend, *branch, inputs.subspan(1));
-}
-
-}  // namespace
-
 Result<std::vector<Tensor>> evaluate_graph(const Backend& backend, const Graph& graph, std::span<const Tensor> inputs) {
   if (inputs.size() != graph.inputs().size())
     return invalid("[evaluate] {} inputs given, the graph has {}", inputs.size(), graph.inputs().size());
@@ -129,8 +124,11 @@ Result<std::vector<Tensor>> evaluate_graph(const Backend& backend, const Graph& 
     const Node& node = graph.node(id);
     std::vector<Tensor> in;
     for (ValueId v : node.inputs) in.push_back(v == kNoValue ? Tensor() : values[static_cast<size_t>(v)]);
+    std::vector<Type> types;
+    for (ValueId v : node.inputs) types.push_back(v == kNoValue ? Type() : graph.value(v).type);
     std::vector<Tensor> out =
-        INGOT_TRY(node.op == Op::kIf ? run_if(backend, node, in) : evaluate_node(backend, node, in));
+        INGOT_TRY(op_schema(node.op).flags & kOpControl ? evaluate_control(backend, node, in)
+                                                        : evaluate_node(backend, node, in, SIZE_MAX, types));
     for (size_t i = 0; i < out.size(); ++i) values[static_cast<size_t>(node.outputs[i])] = std::move(out[i]);
   }
   std::vector<Tensor> out;

@@ -77,6 +77,20 @@ ValueId Graph::find_value(std::string_view value_name) const {
   return it == by_name_.end() ? kNoValue : it->second;
 }
 
+void Graph::claim_name(ValueId v, const std::string& value_name) {
+  const ValueId holder = find_value(value_name);
+  if (holder == v) return;
+  by_name_.erase(value(v).name);
+  if (holder != kNoValue) {
+    std::string fresh = value_name;
+    for (int i = 1; by_name_.contains(fresh); ++i) fresh = fmt::format("{}_{}", value_name, i);
+    by_name_.emplace(fresh, holder);
+    value(holder).name = std::move(fresh);
+  }
+  by_name_[value_name] = v;
+  value(v).name = value_name;
+}
+
 std::vector<std::vector<NodeId>> Graph::uses() const {
   std::vector<std::vector<NodeId>> out(values_.size());
   for (NodeId n : order_)

@@ -76,6 +76,8 @@ class Graph {
   const std::vector<ValueId>& states() const { return states_; }
   const std::vector<ValueId>& outputs() const { return outputs_; }
   std::vector<ValueId>& mutable_outputs() { return outputs_; }
+  // Gives a value this name; another value that has it gets a new one.
+  void claim_name(ValueId v, const std::string& value_name);
   ValueId find_value(std::string_view value_name) const;  // kNoValue if absent
 
   const Tensor* constant(ValueId v) const {
@@ -113,6 +115,7 @@ Result<void> verify(const Graph& graph);
 // takes those, by name, from `constants`, or fills zeros. Errors: kInvalidArgument with the line.
 std::string print(const Graph& graph);
 Result<Graph> parse_graph(std::string_view text, const Graph* constants = nullptr);
+Result<Type> parse_type(std::string_view text);
 
 // The same for a text whose large tensors are kept elsewhere (an engine file): `omitted` receives those that print()
 // leaves out, attributes and subgraphs included, in the order of the text; `next` gives them back in that order.

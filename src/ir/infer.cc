@@ -55,6 +55,9 @@ Result<void> infer_node(InferContext& c) {
     if (!c.has_input(i)) return c.fail("input {} is missing", i);
   if (c.num_outputs() < s.outputs_min || (s.outputs_max >= 0 && c.num_outputs() > s.outputs_max))
     return c.fail("has {} outputs, needs {}", c.num_outputs(), range_text(s.outputs_min, s.outputs_max));
+  for (int i = 0; i < c.num_inputs() && !(s.flags & kOpContainers); ++i)
+    if (c.has_input(i) && c.type(i).is_container())
+      return c.fail("operand {} is {}, not a tensor", i, c.type(i).to_string());
   if (const std::string problem = c.attributes().find_problem(); !problem.empty()) return c.fail("{}", problem);
   INGOT_TRY(s.infer(c));
   for (int i = 0; i < c.num_outputs(); ++i)

@@ -79,6 +79,10 @@ Result<Dims> broadcast(const Dims& a, const Dims& b);
 // A possibly negative axis as [0, rank). Errors: kInvalidArgument.
 Result<int> normalize_axis(int64_t axis, int rank);
 
+// The type that a subgraph's input `i` gets from its node's operand number subgraph_operand(): a slice of what Scan
+// goes through, an element of a sequence, or the operand's own. nullopt if there is no such operand.
+std::optional<Type> subgraph_input(const Node& node, const std::vector<const Type*>& operands, size_t i);
+
 // Checks of an operand, which may be missing. Errors: kInvalidArgument, in the node's name.
 Result<void> require_index(InferContext&, int i);       // i32 or i64: what kernels read indices and sizes as
 Result<void> require_index_list(InferContext&, int i);  // the same, rank 0 or 1, up to kKnownElementsMax elements
@@ -98,6 +102,20 @@ Result<void> infer_gather(InferContext&);
 Result<void> infer_split(InferContext&);
 Result<void> infer_layer_normalization(InferContext&);
 Result<void> infer_if(InferContext&);
+Result<void> infer_loop(InferContext&);
+Result<void> infer_scan(InferContext&);
+Result<void> infer_sequence_map(InferContext&);
+Result<void> infer_sequence_empty(InferContext&);
+Result<void> infer_sequence_construct(InferContext&);
+Result<void> infer_sequence_insert(InferContext&);
+Result<void> infer_sequence_erase(InferContext&);
+Result<void> infer_sequence_at(InferContext&);
+Result<void> infer_sequence_length(InferContext&);
+Result<void> infer_split_to_sequence(InferContext&);
+Result<void> infer_concat_from_sequence(InferContext&);
+Result<void> infer_optional(InferContext&);
+Result<void> infer_optional_has_element(InferContext&);
+Result<void> infer_optional_get_element(InferContext&);
 Result<void> infer_pow(InferContext&);
 Result<void> infer_variadic(InferContext&);
 Result<void> infer_compare(InferContext&);

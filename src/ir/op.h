@@ -22,6 +22,8 @@ inline constexpr int kOpStateful = 4;    // writes a state operand
 inline constexpr int kOpRandom = 8;      // not a pure function: never folded or merged
 inline constexpr int kOpAllocates = 16;  // its kernel gives output 0 shape and memory; all others need them known
 
+inline constexpr int kOpContainers = 32;  // takes sequences, optionals or maps; all others take tensors only
+
 struct OpSchema {
   std::string_view name;
   int inputs_min, inputs_max;  // max -1: any number

@@ -21,6 +21,13 @@ class GraphParser {
   GraphParser(std::string_view text, const Graph* constants, const Next& next)
       : text_(text), constants_(constants), next_(next) {}
 
+  Result<Type> parse_type() {
+    Type t = INGOT_TRY(type());
+    skip();
+    if (pos_ != text_.size()) return fail("end of text");
+    return t;
+  }
+
   Result<Graph> parse_all() {
     Graph g = INGOT_TRY(graph(0));
     skip();
@@ -96,10 +103,21 @@ class GraphParser {
     return std::string(w.substr(0, trimmed));
   }
 
-  Result<Type> type() {
+  Result<Type> type(int depth = 0) {
     const std::string_view name = word("_");
     const auto dtype = dtype_from_name(name);
     if (!dtype) return fail("an element type");
+    if (is_container(*dtype)) {
+      if (depth > limits::kTypeDepthMax) return fail("a type that is less nested");
+      INGOT_TRY(expect("("));
+      std::vector<Type> elements;
+      do elements.push_back(INGOT_TRY(type(depth + 1)));
+      while (elements.size() < 2 && accept(","));
+      INGOT_TRY(expect(")"));
+      Type out = Type::container(*dtype, std::move(elements));
+      if (const std::string problem = out.find_problem(); !problem.empty()) return fail("a sane type: " + problem);
+      return out;
+    }
     INGOT_TRY(expect("["));
     if (accept("*]")) return Type{*dtype, std::nullopt};
     Type out = Type::of(*dtype, INGOT_TRY(dims()));
@@ -153,6 +171,7 @@ class GraphParser {
 
   // A tensor of a concrete type; its elements follow if "[" does, else they are zeros.
   Result<Tensor> tensor(const Type& t) {
+    if (t.is_container()) return fail("a constant that is a tensor");
     const auto shape = t.concrete();
     const bool listed = accept("[");
     const size_t elements_max = listed ? text_.size() : size_t{1} << 30;  // one takes a byte of text at least
@@ -333,6 +352,8 @@ class GraphParser {
 Result<Graph> parse_graph(std::string_view text, const Graph* constants) {
   return GraphParser(text, constants, nullptr).parse_all();
 }
+
+Result<Type> parse_type(std::string_view text) { return GraphParser(text, nullptr, nullptr).parse_type(); }
 
 Result<Graph> parse_graph(std::string_view text, const std::function<Result<StoredConstant>(const Type&)>& next) {
   return GraphParser(text, nullptr, next).parse_all();

@@ -13,7 +13,9 @@ std::unexpected<Status> broken(const Node& n, std::string_view rule) {
 // An unknown rank or dimension agrees with anything: inference may know less or more than an importer. A symbol agrees
 // with a number, of which an importer may know more, but with no other symbol.
 bool agree(const Type& recorded, const Type& inferred) {
-  if (recorded.dtype != inferred.dtype) return false;
+  if (recorded.dtype != inferred.dtype || recorded.elements.size() != inferred.elements.size()) return false;
+  for (size_t i = 0; i < recorded.elements.size(); ++i)
+    if (!agree(recorded.elements[i], inferred.elements[i])) return false;
   if (!recorded.ranked() || !inferred.ranked()) return true;
   if (recorded.rank() != inferred.rank()) return false;
   for (size_t i = 0; i < recorded.dims->size(); ++i) {
@@ -33,15 +35,19 @@ Result<void> check_written(const Graph& graph, const Node& n) {
   return {};
 }
 
-// A subgraph takes what its node reads after the condition, and keeps no state.
+// A subgraph takes what its node gives it (subgraph_input), and keeps no state.
 Result<void> check_subgraph(const Graph& graph, const Node& n, const Graph& sub) {
   INGOT_TRY(verify(sub));
   if (!sub.states().empty()) return broken(n, "a subgraph has a state");
-  if (sub.inputs().size() + 1 != n.inputs.size())
-    return broken(n, fmt::format("a subgraph takes {} values, {} are given", sub.inputs().size(), n.inputs.size() - 1));
+  std::vector<const Type*> operands;
+  for (ValueId v : n.inputs) operands.push_back(v == kNoValue ? nullptr : &graph.value(v).type);
+  if (subgraph_input(n, operands, sub.inputs().size()) ||
+      (!sub.inputs().empty() && !subgraph_input(n, operands, sub.inputs().size() - 1)))
+    return broken(n, fmt::format("a subgraph takes {} values of {}", sub.inputs().size(), n.inputs.size()));
   for (size_t i = 0; i < sub.inputs().size(); ++i) {
     const Value& taken = sub.value(sub.inputs()[i]);
-    if (n.inputs[i + 1] == kNoValue || !agree(taken.type, graph.value(n.inputs[i + 1]).type))
+    const auto given = subgraph_input(n, operands, i);
+    if (!given || !agree(taken.type, *given))
       return broken(n, fmt::format("a subgraph's '{}' is not what is given for it", taken.name));
   }
   return {};
@@ -50,7 +56,7 @@ Result<void> check_subgraph(const Graph& graph, const Node& n, const Graph& sub)
 // Every value, dead ones too: names are how values are found. States are plain memory of a known rank.
 Result<void> check_values(const Graph& graph) {
   for (ValueId v : graph.states())
-    if (const Type& t = graph.value(v).type; !t.ranked() || t.dtype == DType::kString)
+    if (const Type& t = graph.value(v).type; !t.ranked() || holds_objects(t.dtype))
       return error(Code::kInternal, "[ir] verify: state '{}' is {}", graph.value(v).name, t.to_string());
   std::unordered_set<std::string_view> names;
   for (size_t i = 0; i < graph.num_values(); ++i) {

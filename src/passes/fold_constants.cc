@@ -23,7 +23,7 @@ bool may_fold(const Graph& graph, const Node& n) {
   for (ValueId v : n.inputs)
     if (v != kNoValue && (!graph.constant(v) || !graph.constant(v)->defined())) return false;
   for (ValueId v : n.outputs)
-    if (graph.is_output(v)) return false;
+    if (graph.is_output(v) || graph.value(v).type.is_container()) return false;
   return true;
 }
 

@@ -92,6 +92,10 @@ Result<void> Binder::infer_shapes(std::span<const Shape> inputs, std::span<const
     std::vector<InferredValue> types;
     for (size_t i = 0; i < ids.size(); ++i) {
       const Value& v = graph_.value(ids[i]);
+      if (v.type.is_container()) {
+        types.push_back({v.type, std::nullopt, nullptr});
+        continue;
+      }
       INGOT_TRY(match_input(v, shapes[i], symbols));
       types.push_back({Type::of(v.type.dtype, Dims(shapes[i].begin(), shapes[i].end())), std::nullopt, nullptr});
     }
@@ -126,12 +130,13 @@ Result<void> Binder::check_views() const {
 void Binder::classify_steps() {
   dynamic_.assign(graph_.num_values(), 0);
   shared_with_.assign(graph_.num_values(), kNoValue);
-  // Views of dynamic values, and values of unknown size, are dynamic; so is all that control flow makes.
+  // Views of dynamic values, and values of unknown size, are dynamic; so is all that control flow makes, and objects, which the
+  // arena does not construct.
   for (NodeId id : graph_.order()) {
     const Node& n = graph_.node(id);
     const int flags = op_schema(n.op).flags;
     bool dynamic = flags & kOpControl;
-    for (ValueId v : n.outputs) dynamic |= !bound(v).known;
+    for (ValueId v : n.outputs) dynamic |= !bound(v).known || holds_objects(graph_.value(v).type.dtype);
     if (flags & kOpView) dynamic |= dynamic_[static_cast<size_t>(n.inputs[0])] != 0;
     for (ValueId v : n.outputs) dynamic_[static_cast<size_t>(v)] = dynamic;
   }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <limits>
 #include <new>
 
@@ -27,18 +26,6 @@ Result<std::shared_ptr<std::byte>> allocate_arena(size_t bytes) {
 }
 
 }  // namespace
-
-// Operand views of one bound step, ready for its kernel.
-struct ExecutionContext::StepState {
-  std::vector<TensorView> inputs;
-  std::vector<TensorRef> outputs;
-  std::byte* scratch = nullptr;
-  std::shared_ptr<std::byte> dynamic_scratch;
-  size_t dynamic_scratch_bytes = 0;
-  std::vector<TensorView> dynamic_outputs;  // what the kernel's sizes are asked for
-  bool parallel = false;                    // of a dynamic step, decided by thread 0
-  int chosen = -1;                          // control flow: the subgraph to run
-};
 
 ExecutionContext::ExecutionContext(std::shared_ptr<const Plan> plan, ThreadPool& pool)
     : plan_(std::move(plan)), pool_(pool), nested_(plan_->steps().size()), failed_step_(kNoFailure) {
@@ -75,7 +62,8 @@ Result<void> ExecutionContext::bind_inputs(std::span<const TensorView> inputs, s
     if (inputs[i].dtype != v.type.dtype)
       return invalid("[run] input '{}' is {}, the model wants {}", v.name, dtype_name(inputs[i].dtype),
                      v.type.to_string());
-    input_shapes_.push_back(inputs[i].shape);
+    // How long a sequence is decides nothing: one binding serves all.
+    input_shapes_.push_back(is_container(v.type.dtype) ? Shape{} : inputs[i].shape);
   }
   for (const TensorRef& s : states) state_shapes_.push_back(s.shape);
   auto binding = INGOT_TRY(find_binding(input_shapes_, state_shapes_));
@@ -123,7 +111,7 @@ Result<bool> ExecutionContext::place_outputs(const OutputPlacer* place) {
   for (size_t i = 0; i < outputs.size(); ++i) {
     const Value& value = plan_->graph().value(outputs[i]);
     const BoundValue& b = binding_->values[static_cast<size_t>(outputs[i])];
-    if (b.offset == kUnplaced || value.type.dtype == DType::kString) continue;
+    if (b.offset == kUnplaced || holds_objects(value.type.dtype)) continue;
     if (std::ranges::find(placing_, b.block, &Placed::block) != placing_.end()) continue;
     if (void* data = INGOT_TRY((*place)(i, value.type.dtype, b.shape)))
       placing_[i] = {b.block, static_cast<std::byte*>(data)};
@@ -146,10 +134,7 @@ Result<void> ExecutionContext::copy_outputs(const OutputPlacer& place) {
     const TensorView from = output(i);
     void* to = INGOT_TRY(place(i, from.dtype, from.shape));
     if (!to) continue;
-    if (from.dtype == DType::kString)
-      std::copy_n(from.as<std::string>(), from.num_elements(), static_cast<std::string*>(to));
-    else if (from.num_bytes() > 0)
-      std::memcpy(to, from.data, from.num_bytes());
+    copy_elements(from, {from.dtype, from.shape, to});
   }
   return {};
 }
@@ -330,6 +315,7 @@ Result<void> ExecutionContext::size_outputs(size_t index) {
     // Borrowed for the length of this call.
     tensors[i] = Tensor(s.inputs[i], std::shared_ptr<const void>(s.inputs[i].data, [](const void*) {}));
     in[i] = {Type::of(s.inputs[i]), std::nullopt, s.inputs[i].data ? &tensors[i] : nullptr};
+    in[i].type.elements = plan_->graph().value(n.inputs[i]).type.elements;
   }
   InferContext context(n, in, out);
   INGOT_TRY(infer_node(context));
@@ -361,46 +347,15 @@ Result<void> ExecutionContext::size_outputs(size_t index) {
 Result<std::byte*> ExecutionContext::dynamic_memory(ValueId v, size_t bytes) {
   Dynamic& d = dynamic_[static_cast<size_t>(v)];
   const Value& value = plan_->graph().value(v);
-  if (value.type.dtype == DType::kString) {
-    d.strings = Tensor::allocate(DType::kString, views_[static_cast<size_t>(v)].shape);
-    return static_cast<std::byte*>(const_cast<void*>(d.strings.view().data));
+  if (holds_objects(value.type.dtype)) {
+    d.objects = Tensor::allocate(value.type.dtype, views_[static_cast<size_t>(v)].shape);
+    return static_cast<std::byte*>(const_cast<void*>(d.objects.view().data));
   }
   if (bytes > d.bytes || !d.memory) {
     d.memory = INGOT_TRY(allocate_arena(bytes + 1));
     d.bytes = bytes;
   }
   return static_cast<std::byte*>(d.memory.get());
-}
-
-// If: thread 0 chooses and binds the branch, all threads walk it, its outputs become this node's.
-void ExecutionContext::run_control(size_t index, int thread, int num_threads) {
-  const size_t plan_step = binding_->steps[index].step;
-  StepState& s = steps_[index];
-  if (thread == 0) {
-    refresh_inputs(index);
-    s.chosen = s.inputs[0].as<uint8_t>()[0] ? 0 : 1;
-    const Node& n = plan_->graph().node(plan_->steps()[plan_step].node);
-    if (n.subgraphs[0].first != "then_branch") s.chosen = 1 - s.chosen;
-    ExecutionContext& sub = *nested_[plan_step][static_cast<size_t>(s.chosen)];
-    sub.failed_step_.store(kNoFailure, std::memory_order_relaxed);
-    sub.control_ = control_;
-    if (auto ok = sub.bind_inputs(std::span(s.inputs).subspan(1), {}); !ok) {
-      record_failure(index, ok.error());
-      s.chosen = -1;
-    }
-  }
-  if (num_threads > 1) pool_.barrier();
-  if (s.chosen < 0) return;
-  ExecutionContext& sub = *nested_[plan_step][static_cast<size_t>(s.chosen)];
-  sub.walk(thread, num_threads, nullptr);
-  if (num_threads > 1) pool_.barrier();
-  if (thread != 0) return;
-  if (sub.failed_step_.load(std::memory_order_acquire) != kNoFailure) return record_failure(index, sub.failure_);
-  const Node& n = plan_->graph().node(plan_->steps()[plan_step].node);
-  for (size_t i = 0; i < n.outputs.size(); ++i) {
-    const TensorView t = sub.output(i);
-    views_[static_cast<size_t>(n.outputs[i])] = {t.dtype, t.shape, const_cast<void*>(t.data)};
-  }
 }
 
 void ExecutionContext::record_failure(size_t step, Status status) {

@@ -1,10 +1,10 @@
 // One execution of a plan: its memory, and the walk over the steps by all threads.
 //
 // A context is bound to input shapes (bindings are cached), holds the arena and the values whose size only the
-// data can tell, and runs nested plans (If) with the same threads. Memory is kept from run to run: a run with shapes
-// seen before asks for no pages unless data-dependent sizes grow. Steps whose shapes the data decides infer them
-// anew in each run, which takes small allocations; other steps take none.
-// Thread-safety: one run at a time.
+// data can tell, and runs nested plans (If, Loop, Scan, SequenceMap) with the same threads. Memory is kept from run to
+// run: a run with shapes seen before asks for no pages unless data-dependent sizes grow. Steps whose shapes the data
+// decides infer them anew in each run, which takes small allocations; other steps take none. Thread-safety: one run at
+// a time.
 #pragma once
 
 #include <atomic>
@@ -16,6 +16,7 @@
 
 #include "plan/binding.h"
 #include "plan/plan.h"
+#include "runtime/iterations.h"
 #include "runtime/run_options.h"
 #include "tensor/tensor.h"
 
@@ -29,7 +30,7 @@ struct StepTime {
 };
 
 // Where output `i` goes: asked before the run if its shape is known then and its memory is its own, otherwise after it,
-// for a copy. Memory for its bytes (strings: std::string objects), naturally aligned; null: nowhere.
+// for a copy. Memory for its bytes (or for its objects: std::string, Tensor), naturally aligned; null: nowhere.
 using OutputPlacer = std::function<Result<void*>(size_t i, DType dtype, const Shape& shape)>;
 
 class ExecutionContext {
@@ -50,7 +51,19 @@ class ExecutionContext {
   size_t arena_bytes() const { return arena_bytes_; }
 
  private:
-  struct StepState;
+  // Operand views of one bound step, ready for its kernel.
+  struct StepState {
+    std::vector<TensorView> inputs;
+    std::vector<TensorRef> outputs;
+    std::byte* scratch = nullptr;
+    std::shared_ptr<std::byte> dynamic_scratch;
+    size_t dynamic_scratch_bytes = 0;
+    std::vector<TensorView> dynamic_outputs;  // what the kernel's sizes are asked for
+    bool parallel = false;                    // of a dynamic step, decided by thread 0
+    int chosen = -1;                          // control flow: the subgraph to run; -1: none
+    std::unique_ptr<Iterations> iterations;   // Loop, Scan, SequenceMap
+    std::vector<TensorView> body_inputs;
+  };
 
   Result<bool> place_outputs(const OutputPlacer* place);
   std::byte* block_data(ValueId v) const;
@@ -59,7 +72,14 @@ class ExecutionContext {
   void run_step(size_t index, int thread, int num_threads);
   void run_kernel(size_t index, const BoundStep& b, int thread, int num_threads, bool parallel);
   bool prepare_dynamic(size_t index);
+  // Control flow (control.cc): thread 0 binds a nested plan, all threads walk it.
   void run_control(size_t index, int thread, int num_threads);
+  void run_branch(size_t index, int thread, int num_threads);
+  void run_iterations(size_t index, int thread, int num_threads);
+  bool prepare_branch(size_t index);
+  bool prepare_iteration(size_t index, bool first);
+  Result<void> finish_iteration(size_t index);
+  Result<void> bind_nested(ExecutionContext& nested, std::span<const TensorView> inputs);
   Result<void> size_outputs(size_t index);
   void refresh_inputs(size_t index);
   Result<std::shared_ptr<const Binding>> find_binding(std::span<const Shape> inputs, std::span<const Shape> states);
@@ -94,7 +114,7 @@ class ExecutionContext {
   struct Dynamic {
     std::shared_ptr<void> memory;
     size_t bytes = 0;
-    Tensor strings;
+    Tensor objects;
   };
   std::vector<Dynamic> dynamic_;                                        // by ValueId
   std::vector<std::vector<std::unique_ptr<ExecutionContext>>> nested_;  // by plan step, by subgraph

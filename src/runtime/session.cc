@@ -81,6 +81,7 @@ std::unique_ptr<ExecutionContext> Session::lease() {
 
 Result<void> Session::run_into(std::span<const TensorView> inputs, const OutputPlacer& place, Profile* profile,
                                const RunOptions& options) {
+  INGOT_TRY(check_containers(inputs));
   const Outputs outputs(*this, lease());
   ExecutionContext& context = *outputs.context_;
   INGOT_TRY(context.bind_inputs(inputs, states_, &place));
@@ -88,10 +89,21 @@ Result<void> Session::run_into(std::span<const TensorView> inputs, const OutputP
   return context.copy_outputs(place);
 }
 
-Result<Session::Outputs> Session::run(std::span<const TensorView> inputs, Profile* profile) {
+Result<void> Session::check_containers(std::span<const TensorView> inputs) const {
+  for (size_t i = 0; i < std::min(inputs.size(), graph().inputs().size()); ++i) {
+    const Value& v = graph().value(graph().inputs()[i]);
+    if (!v.type.is_container()) continue;
+    if (const std::string misfit = find_misfit(inputs[i], v.type); !misfit.empty())
+      return invalid("[run] input '{}' ({}): {}", v.name, v.type.to_string(), misfit);
+  }
+  return {};
+}
+
+Result<Session::Outputs> Session::run(std::span<const TensorView> inputs, Profile* profile, const RunOptions& options) {
+  INGOT_TRY(check_containers(inputs));
   Outputs outputs(*this, lease());
   INGOT_TRY(outputs.context_->bind_inputs(inputs, states_));
-  INGOT_TRY(outputs.context_->run(profile ? &profile->steps : nullptr));
+  INGOT_TRY(outputs.context_->run(profile ? &profile->steps : nullptr, options));
   return outputs;
 }
 

@@ -71,8 +71,8 @@ class Session {
   // Contexts that keep their memory for the next runs.
   size_t idle_contexts() const;
 
-  // Errors: kInvalidArgument for inputs that do not fit, and what a kernel reports about the data.
-  Result<Outputs> run(std::span<const TensorView> inputs, Profile* profile = nullptr);
+  // Errors: kInvalidArgument for inputs that do not fit, what a kernel reports about the data, and RunControl's.
+  Result<Outputs> run(std::span<const TensorView> inputs, Profile* profile = nullptr, const RunOptions& options = {});
   // The same with the outputs in memory that `place` tells, and nothing of the session's held afterwards.
   // Outputs must not overlap inputs. Errors besides: those of `place`, and RunControl's.
   Result<void> run_into(std::span<const TensorView> inputs, const OutputPlacer& place, Profile* profile = nullptr,
@@ -82,6 +82,7 @@ class Session {
   Session(std::shared_ptr<const Plan> plan, SessionOptions options)
       : plan_(std::move(plan)), options_(std::move(options)) {}
   Result<void> allocate_states();
+  Result<void> check_containers(std::span<const TensorView> inputs) const;
   std::unique_ptr<ExecutionContext> lease();
   void give_back(std::unique_ptr<ExecutionContext> context);
 

@@ -27,6 +27,12 @@ std::optional<DType> dtype_from_name(std::string_view name);
 
 // True for GGUF's block formats (block_formats.h decodes them).
 inline bool is_quantized(DType type) { return type >= DType::kQ1_0; }
+// True for what holds tensors: a value of rank 1 whose elements are Tensor objects.
+inline bool is_container(DType type) {
+  return type == DType::kSequence || type == DType::kOptional || type == DType::kMap;
+}
+// True for elements that are C++ objects, not bytes: they must be constructed and cannot be copied with memcpy().
+inline bool holds_objects(DType type) { return type == DType::kString || is_container(type); }
 inline bool is_float(DType type) {
   return type == DType::kF32 || type == DType::kF16 || type == DType::kBF16 || type == DType::kF64;
 }

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -50,6 +51,8 @@ class PackedChunks {
   size_t used_ = 0;
 };
 
+static_assert(sizeof(Tensor) == 104, "the size of containers' elements in dtypes.def");
+
 }  // namespace
 
 std::shared_ptr<void> allocate_aligned(size_t bytes) {
@@ -85,11 +88,31 @@ Tensor Tensor::allocate(DType dtype, const Shape& shape) {
     std::shared_ptr<std::string[]> strings(new std::string[n ? n : 1]);
     t.view_.data = strings.get();
     t.storage_ = std::move(strings);
+  } else if (is_container(dtype)) {
+    const size_t n = static_cast<size_t>(shape.num_elements());
+    std::shared_ptr<Tensor[]> elements(new Tensor[n ? n : 1]);
+    t.view_.data = elements.get();
+    t.storage_ = std::move(elements);
   } else {
     t.storage_ = allocate_aligned(t.view_.num_bytes());
     t.view_.data = t.storage_.get();
   }
   return t;
+}
+
+void copy_elements(const TensorView& from, const TensorRef& to) {
+  if (from.dtype == DType::kString)
+    std::copy_n(from.as<std::string>(), from.num_elements(), to.as<std::string>());
+  else if (is_container(from.dtype))
+    std::copy_n(from.as<Tensor>(), from.num_elements(), to.as<Tensor>());
+  else if (const size_t bytes = from.num_bytes())
+    std::memcpy(to.data, from.data, bytes);
+}
+
+Tensor copy_of(const TensorView& view) {
+  Tensor out = Tensor::allocate(view.dtype, view.shape);
+  copy_elements(view, out.mutable_view());
+  return out;
 }
 
 }  // namespace ingot

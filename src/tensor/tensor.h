@@ -2,7 +2,8 @@
 // whole blocks, so a row starts at a block border.
 //   TensorRef   writable view, no ownership      TensorView  read-only view, no ownership
 //   Tensor      a view that keeps its storage alive (a heap block, a mapped file, …)
-// String tensors hold std::string objects. Thread-safety: plain values; the bytes are the caller's to guard.
+// String tensors hold std::string objects; containers (sequences, optionals, maps) hold Tensor objects, each of which
+// keeps its own storage alive. Thread-safety: plain values; the bytes are the caller's to guard.
 #pragma once
 
 #include <memory>
@@ -74,6 +75,11 @@ class Tensor {
   TensorView view_;
   std::shared_ptr<const void> storage_;
 };
+
+// A tensor of its own with the view's elements. Those of a container are shared: tensors in it never change.
+Tensor copy_of(const TensorView& view);
+// copy_of() into memory of the same type and shape, objects constructed.
+void copy_elements(const TensorView& from, const TensorRef& to);
 
 // 64-byte aligned memory, returned as an owner; zeroed.
 std::shared_ptr<void> allocate_aligned(size_t bytes);

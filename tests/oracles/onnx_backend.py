@@ -23,15 +23,49 @@ import onnx
 from onnx import numpy_helper
 from onnx.backend.test.loader import load_model_tests
 
+SEQUENCE_ELEMENTS = {"tensor": 1, "sparse_tensor": 2, "sequence": 3, "map": 4, "optional": 5}
 KINDS = ("node", "simple", "pytorch-converted", "pytorch-operator", "light")
 
 
-def operators(graph):
-    for node in graph.node:
+def operators(model):
+    for nodes in [model.graph.node] + [f.node for f in model.functions]:
+        yield from operators_of(nodes)
+
+
+def operators_of(nodes):
+    for node in nodes:
         yield (node.domain + "." if node.domain not in ("", "ai.onnx") else "") + node.op_type
         for attribute in node.attribute:
             if attribute.HasField("g"):
-                yield from operators(attribute.g)
+                yield from operators_of(attribute.g.node)
+
+
+def tensor_proto(value, elem, name):
+    if isinstance(value, onnx.TensorProto):
+        return value
+    proto = numpy_helper.from_array(np.asarray(value), name)
+    if proto.data_type != elem and elem:
+        proto.data_type = elem
+    return proto
+
+
+def value_proto(value, of_type, name):
+    """The value as the message that belongs to its declared type: sequences and optionals are lists."""
+    kind = of_type.WhichOneof("value")
+    if kind == "tensor_type":
+        return tensor_proto(value, of_type.tensor_type.elem_type, name)
+    inner = (of_type.sequence_type if kind == "sequence_type" else of_type.optional_type).elem_type
+    what = inner.WhichOneof("value").removesuffix("_type")
+    if kind == "sequence_type":
+        proto = onnx.SequenceProto(name=name, elem_type=SEQUENCE_ELEMENTS[what])
+        getattr(proto, what + "_values").extend(value_proto(v, inner, name) for v in value)
+        return proto
+    if kind != "optional_type":
+        raise ValueError(f"{name}: a {kind}")
+    proto = onnx.OptionalProto(name=name, elem_type=SEQUENCE_ELEMENTS[what] if value is not None else 0)
+    if value is not None:
+        getattr(proto, what + "_value").CopyFrom(value_proto(value, inner, name))
+    return proto
 
 
 def write_case(case, folder):
@@ -46,15 +80,7 @@ def write_case(case, folder):
         data.mkdir()
         for kind, values, infos in (("input", inputs, case.model.graph.input), ("output", outputs, case.model.graph.output)):
             for j, value in enumerate(values):
-                if isinstance(value, onnx.TensorProto):
-                    proto = value
-                elif isinstance(value, (list, dict)) or value is None:
-                    return None  # sequences, maps, optionals
-                else:
-                    elem = infos[j].type.tensor_type.elem_type
-                    proto = numpy_helper.from_array(np.asarray(value), infos[j].name)
-                    if proto.data_type != elem and elem:
-                        proto.data_type = elem
+                proto = value_proto(value, infos[j].type, infos[j].name)
                 (data / f"{kind}_{j}.pb").write_bytes(proto.SerializeToString())
     return case.model
 
@@ -78,9 +104,7 @@ def main():
             folder = root / kind / case.name
             shutil.rmtree(folder, ignore_errors=True)
             model = write_case(case, folder)
-            if model is None:
-                continue
-            cases[str(folder)] = (case, set(operators(model.graph)))
+            cases[str(folder)] = (case, set(operators(model)))
             lines.append(f"{folder} {case.rtol} {case.atol}\n")
     (root / "list.txt").write_text("".join(lines))
     command = [args.runner, str(root / "list.txt")] + ["--ref"] * args.ref + ["--no-passes"] * args.no_passes

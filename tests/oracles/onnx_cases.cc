@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -27,14 +26,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Result<std::vector<Tensor>> read_tensors(const fs::path& folder, const std::string& prefix) {
+// The values of these types; more files than types, or fewer inputs, are an error of the case.
+Result<std::vector<Tensor>> read_values(const fs::path& folder, const std::string& prefix, const Graph& graph,
+                                        std::span<const ValueId> ids) {
   std::vector<Tensor> out;
   for (int i = 0;; ++i) {
     const fs::path path = folder / fmt::format("{}_{}.pb", prefix, i);
     if (!fs::exists(path)) return out;
+    if (static_cast<size_t>(i) >= ids.size()) return invalid("{} values, the model has {}", prefix, ids.size());
     std::ifstream in(path, std::ios::binary);
     const std::string bytes{std::istreambuf_iterator<char>(in), {}};
-    out.push_back(INGOT_TRY(parse_onnx_tensor(std::as_bytes(std::span(bytes)))));
+    out.push_back(
+        INGOT_TRY(parse_onnx_value(std::as_bytes(std::span(bytes)), graph.value(ids[static_cast<size_t>(i)]).type)));
   }
 }
 
@@ -42,6 +45,12 @@ std::string compare(const TensorView& got, const TensorView& want, double rtol, 
   if (got.dtype != want.dtype) return fmt::format("is {}, not {}", dtype_name(got.dtype), dtype_name(want.dtype));
   if (!(got.shape == want.shape))
     return fmt::format("has shape {}, not {}", got.shape.to_string(), want.shape.to_string());
+  if (is_container(got.dtype)) {
+    for (int64_t i = 0; i < got.num_elements(); ++i)
+      if (const std::string why = compare(got.as<Tensor>()[i], want.as<Tensor>()[i], rtol, atol); !why.empty())
+        return fmt::format("element {} {}", i, why);
+    return "";
+  }
   if (got.dtype == DType::kString) {
     for (int64_t i = 0; i < got.num_elements(); ++i)
       if (got.as<std::string>()[i] != want.as<std::string>()[i])
@@ -64,13 +73,7 @@ Result<std::vector<Tensor>> run_session(Session& session, std::span<const Tensor
   const auto outputs = INGOT_TRY(session.run(views));
   std::vector<Tensor> copies;
   for (size_t i = 0; i < session.graph().outputs().size(); ++i) {
-    const TensorView t = outputs[i];
-    Tensor copy = Tensor::allocate(t.dtype, t.shape);
-    if (t.dtype == DType::kString)
-      std::copy_n(t.as<std::string>(), t.num_elements(), copy.mutable_as<std::string>());
-    else if (t.num_bytes())
-      std::memcpy(copy.mutable_view().data, t.data, t.num_bytes());
-    copies.push_back(std::move(copy));
+    copies.push_back(copy_of(outputs[i]));
   }
   return copies;
 }
@@ -88,10 +91,19 @@ Result<std::string> run_case(const fs::path& folder, double rtol, double atol, b
     session = INGOT_TRY(Session::create(
         graph, {.pool = pool, .backends = {&cpu_backend(), &ref_backend()}, .disabled_passes = disabled}));
   }
+  // The text form says everything.
+  std::vector<const Tensor*> omitted;
+  const std::string text = print(graph, omitted);
+  size_t next = 0;
+  const Graph parsed = INGOT_TRY(parse_graph(text, [&](const Type&) -> Result<StoredConstant> {
+    if (next == omitted.size()) return invalid("more constants than were left out");
+    return StoredConstant{*omitted[next++]};
+  }));
+  if (print(parsed) != text) return "is not the same after print and parse";
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (!entry.is_directory()) continue;
-    const auto inputs = INGOT_TRY(read_tensors(entry.path(), "input"));
-    const auto want = INGOT_TRY(read_tensors(entry.path(), "output"));
+    const auto inputs = INGOT_TRY(read_values(entry.path(), "input", graph, graph.inputs()));
+    const auto want = INGOT_TRY(read_values(entry.path(), "output", graph, graph.outputs()));
     const auto got = INGOT_TRY(ref ? evaluate_graph(ref_backend(), graph, inputs) : run_session(*session, inputs));
     if (got.size() < want.size()) return fmt::format("{} outputs, not {}", got.size(), want.size());
     for (size_t i = 0; i < want.size(); ++i)

@@ -17,6 +17,7 @@ const std::unordered_map<std::string_view, Convert>& conversions() {
         {"CastLike", convert_cast_like},
         {"Constant", convert_constant},
         {"EyeLike", convert_output_dtype},
+        {"SequenceEmpty", convert_output_dtype},
         {"QuantizeLinear", convert_output_dtype},
         {"DequantizeLinear", convert_output_dtype},
         {"Softmax", convert_softmax},
@@ -48,11 +49,17 @@ const std::unordered_map<std::string_view, Convert>& conversions() {
 
 }  // namespace
 
-std::optional<OperatorEntry> find_operator(std::string_view op_type) {
-  if (op_type.contains('.')) return std::nullopt;  // Ingot's own ops are not ONNX operators
-  if (op_type == "Scatter") return OperatorEntry{Op::kScatterElements};
-  const auto op = op_from_name(op_type);
-  const auto it = conversions().find(op_type);
+std::string operator_key(std::string_view domain, std::string_view op_type) {
+  if (domain.empty() || domain == "ai.onnx")
+    return op_type.contains('.') ? fmt::format("ai.onnx.{}", op_type) : std::string(op_type);
+  return fmt::format("{}.{}", domain, op_type);
+}
+
+std::optional<OperatorEntry> find_operator(std::string_view key) {
+  if (key.starts_with("ingot.")) return std::nullopt;  // Ingot's own ops are not ONNX operators
+  if (key == "Scatter") return OperatorEntry{Op::kScatterElements};
+  const auto op = op_from_name(key);
+  const auto it = conversions().find(key);
   if (it != conversions().end()) return OperatorEntry{op, it->second};
   if (!op) return std::nullopt;
   return OperatorEntry{op};

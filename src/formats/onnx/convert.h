@@ -19,8 +19,8 @@ class GraphBuilder;
 
 struct NodeDraft {
   GraphBuilder& builder;
-  std::string_view op_type;  // as in the file
-  int64_t opset;
+  std::string_view op_type;      // operator_key() of the file's
+  int64_t opset;                 // the version that the model imports of the operator's domain
   Node node;                     // op (if the vocabulary has op_type), name, inputs, attributes, subgraphs
   size_t num_outputs = 1;        // with trailing unused outputs dropped
   std::vector<ValueId> results;  // set by a conversion that made all nodes itself
@@ -54,8 +54,11 @@ struct OperatorEntry {
   std::optional<Op> op;  // nullopt: only the conversion knows (Constant, Dropout, Upsample, …)
   Convert convert = nullptr;
 };
+// "Conv" for the standard domain, "ai.onnx.ml.Scaler" for others: the name in ops.def, in the conversions and in the
+// list of attributes.
+std::string operator_key(std::string_view domain, std::string_view op_type);
 // nullopt for an operator that is not built.
-std::optional<OperatorEntry> find_operator(std::string_view op_type);
+std::optional<OperatorEntry> find_operator(std::string_view key);
 
 // The conversions.
 Result<void> convert_axes_attribute(NodeDraft&);  // Squeeze, Unsqueeze, Reduce*

@@ -5,6 +5,7 @@
 #include <queue>
 
 #include "formats/onnx/attributes.h"
+#include "formats/onnx/types.h"
 
 namespace ingot::onnx {
 
@@ -28,38 +29,18 @@ bool is_name(const std::string& dim_param) {
   return std::ranges::any_of(dim_param, [](unsigned char c) { return std::isalnum(c) || c >= 0x80; });
 }
 
-}  // namespace
-
-Result<Type> type_of(const pb::ValueInfo& info, ModelContext& model) {
-  if (!info.type().has_tensor_type())
-    return unimplemented("[onnx] value '{}': only tensors are supported, not sequences, maps or optionals",
-                         info.name());
-  const auto& tensor = info.type().tensor_type();
-  const auto dtype = dtype_of(tensor.elem_type());
-  if (!dtype) return invalid("[onnx] value '{}': element type {} is not known", info.name(), tensor.elem_type());
-  if (!tensor.has_shape()) return Type{*dtype, std::nullopt};
-  if (tensor.shape().dim_size() > limits::kRankMax)
-    return invalid("[onnx] value '{}': rank {} is over the limit {}", info.name(), tensor.shape().dim_size(),
-                   limits::kRankMax);
-  Dims dims;
-  for (int i = 0; i < tensor.shape().dim_size(); ++i) {
-    const auto& d = tensor.shape().dim(i);
-    if (d.dim_value() > limits::kTensorElementsMax)
-      return invalid("[onnx] value '{}': dimension {} is over the limit", info.name(), d.dim_value());
-    if (d.has_dim_value() && d.dim_value() >= 0)
-      dims.push_back(d.dim_value());
-    else
-      dims.push_back(model.symbol(is_name(d.dim_param()) ? d.dim_param() : fmt::format("{}_dim{}", info.name(), i)));
-  }
-  return Type::of(*dtype, std::move(dims));
+// The type that a graph declares for its input.
+Result<Type> declared_type(const pb::ValueInfo& info, ModelContext& model) {
+  return type_of(info.type(), info.name().substr(0, 200), [&](int axis, const std::string& param) {
+    return model.symbol(is_name(param) ? param : fmt::format("{}_dim{}", info.name(), axis));
+  });
 }
-
-namespace {
 
 void collect_free(const pb::GraphDef& graph, std::set<std::string>& seen, std::vector<std::string>& out) {
   std::set<std::string> defined;
   for (const auto& v : graph.input()) defined.insert(v.name());
   for (const auto& t : graph.initializer()) defined.insert(t.name());
+  for (const auto& t : graph.sparse_initializer()) defined.insert(t.values().name());
   for (const auto& n : graph.node()) defined.insert(n.output().begin(), n.output().end());
   const auto use = [&](const std::string& name) {
     if (!name.empty() && !defined.contains(name) && seen.insert(name).second) out.push_back(name);
@@ -102,10 +83,11 @@ Result<void> GraphBuilder::define(const std::string& name, ValueId v, std::strin
 Result<void> GraphBuilder::add_inputs(const pb::GraphDef& proto) {
   std::set<std::string> initialized;
   for (const auto& t : proto.initializer()) initialized.insert(t.name());
+  for (const auto& t : proto.sparse_initializer()) initialized.insert(t.values().name());
   for (const auto& info : proto.input()) {
     if (initialized.contains(info.name())) continue;  // a default value: taken as a constant
     if (info.name().empty()) return invalid("[onnx] graph '{}': an input has no name", graph_.name);
-    const Type type = INGOT_TRY(type_of(info, model_));
+    const Type type = INGOT_TRY(declared_type(info, model_));
     const ValueId v = graph_.add_input(info.name(), type);
     set_known(v, {type, std::nullopt, nullptr});
     INGOT_TRY(define(info.name(), v, "input"));
@@ -114,29 +96,32 @@ Result<void> GraphBuilder::add_inputs(const pb::GraphDef& proto) {
 }
 
 Result<void> GraphBuilder::add_initializers(const pb::GraphDef& proto) {
-  if (proto.sparse_initializer_size())
-    return unimplemented("[onnx] graph '{}': sparse initializers are not supported", graph_.name);
   for (const auto& t : proto.initializer()) {
     if (t.name().empty()) return invalid("[onnx] graph '{}': an initializer has no name", graph_.name);
     bool file_backed = false;
     Tensor tensor = INGOT_TRY(model_.tensors.read(t, &file_backed));
     INGOT_TRY(define(t.name(), add_constant(t.name(), std::move(tensor), file_backed), "initializer"));
   }
+  for (const auto& t : proto.sparse_initializer()) {
+    const std::string& name = t.values().name();
+    if (name.empty()) return invalid("[onnx] graph '{}': an initializer has no name", graph_.name);
+    INGOT_TRY(define(name, add_constant(name, INGOT_TRY(model_.tensors.read_sparse(t))), "initializer"));
+  }
   return {};
 }
 
 // Topological, and otherwise in the file's order.
-Result<std::vector<int>> GraphBuilder::order_nodes(const pb::GraphDef& proto) const {
+Result<std::vector<int>> GraphBuilder::order_nodes(const NodeList& nodes) const {
   std::unordered_map<std::string, int> producer;
-  for (int i = 0; i < proto.node_size(); ++i)
-    for (const auto& name : proto.node(i).output())
+  for (int i = 0; i < nodes.size(); ++i)
+    for (const auto& name : nodes.Get(i).output())
       if (!name.empty() && !producer.emplace(name, i).second)
-        return invalid("[onnx] node '{}' ({}): value '{}' is defined a second time", proto.node(i).name(),
-                       proto.node(i).op_type(), name);
-  std::vector<int> waiting(static_cast<size_t>(proto.node_size()), 0);
+        return invalid("[onnx] node '{}' ({}): value '{}' is defined a second time", nodes.Get(i).name(),
+                       nodes.Get(i).op_type(), name);
+  std::vector<int> waiting(static_cast<size_t>(nodes.size()), 0);
   std::vector<std::vector<int>> readers(waiting.size());
-  for (int i = 0; i < proto.node_size(); ++i) {
-    const pb::NodeDef& n = proto.node(i);
+  for (int i = 0; i < nodes.size(); ++i) {
+    const pb::NodeDef& n = nodes.Get(i);
     std::set<std::string> reads(n.input().begin(), n.input().end());
     for (const auto& a : n.attribute())
       if (a.type() == pb::AttributeDef::GRAPH)
@@ -162,7 +147,7 @@ Result<std::vector<int>> GraphBuilder::order_nodes(const pb::GraphDef& proto) co
   }
   if (order.size() != waiting.size()) {
     const auto stuck = std::find_if(waiting.begin(), waiting.end(), [](int w) { return w > 0; });
-    const auto& n = proto.node(static_cast<int>(stuck - waiting.begin()));
+    const auto& n = nodes.Get(static_cast<int>(stuck - waiting.begin()));
     return invalid("[onnx] node '{}' ({}) is part of a cycle or waits for one", n.name(), n.op_type());
   }
   return order;
@@ -186,54 +171,28 @@ Result<std::vector<ValueId>> GraphBuilder::add_node(Node node, const std::vector
   return results;
 }
 
-std::optional<bool> GraphBuilder::condition_of(ValueId v) const {
-  const Tensor* t = graph_.constant(v);
-  if (t && t->dtype() == DType::kBool && t->shape().num_elements() == 1) return *t->as<uint8_t>() != 0;
-  const KnownElements& e = known_[static_cast<size_t>(v)].elements;
-  if (!e || e->size() != 1 || !(*e)[0].is_const()) return std::nullopt;
-  return (*e)[0].value() != 0;
-}
-
-Result<void> GraphBuilder::import_branches(const pb::NodeDef& proto, NodeDraft& draft) {
-  std::vector<Capture> captures;
-  std::set<std::string> seen;
-  for (const auto& a : proto.attribute()) {
-    if (a.type() != pb::AttributeDef::GRAPH) continue;
-    for (const auto& name : free_names(a.g())) {
-      if (!seen.insert(name).second) continue;
-      const auto it = scope_.find(name);
-      if (it == scope_.end()) return draft.fail("its graph '{}' reads '{}', which is defined nowhere", a.name(), name);
-      const Tensor* constant = graph_.constant(it->second);
-      captures.push_back({name, known_[static_cast<size_t>(it->second)], constant});
-      if (!constant) draft.node.inputs.push_back(it->second);
-    }
-  }
-  // A condition that is known leaves one branch; the other may not even fit the shapes.
-  std::string_view only;
-  if (draft.node.op == Op::kIf && !proto.input().empty() && draft.node.inputs[0] != kNoValue)
-    if (const auto known = condition_of(draft.node.inputs[0])) only = *known ? "then_branch" : "else_branch";
-  for (const auto& a : proto.attribute()) {
-    if (a.type() != pb::AttributeDef::GRAPH) continue;
-    if (draft.node.op != Op::kIf || (a.name() != "then_branch" && a.name() != "else_branch"))
-      return draft.fail("attribute '{}' is a graph", a.name());
-    if (draft.node.subgraph(a.name())) return draft.fail("attribute '{}' is given twice", a.name());
-    if (a.g().input_size()) return draft.fail("its graph '{}' declares inputs", a.name());
-    if (!only.empty() && a.name() != only) continue;
-    auto branch = GraphBuilder(model_).build_branch(a.g(), captures);
-    if (!branch) return std::unexpected(branch.error().with_context(fmt::format("{} of '{}'", a.name(), proto.name())));
-    draft.node.subgraphs.emplace_back(a.name(), std::make_shared<Graph>(*std::move(branch)));
-  }
-  if (!only.empty() && draft.node.subgraphs.size() == 1)
-    draft.node.subgraphs.emplace_back(only == "then_branch" ? "else_branch" : "then_branch",
-                                      draft.node.subgraphs[0].second);
-  return {};
+int64_t GraphBuilder::opset_of(const std::string& domain) const {
+  const std::string key = domain == "ai.onnx" ? "" : domain;
+  if (expansion_)
+    if (const auto it = expansion_->opsets.find(key); it != expansion_->opsets.end()) return it->second;
+  const auto it = model_.opsets.find(key);
+  return it == model_.opsets.end() ? 0 : it->second;
 }
 
 Result<void> GraphBuilder::import_node(const pb::NodeDef& proto) {
-  const auto entry = find_operator(proto.op_type());
+  if (++model_.nodes_imported > limits::kNodesImportedMax)
+    return invalid("[onnx] the model has more than {} nodes, with its functions and loops", limits::kNodesImportedMax);
+  if (const pb::Function* f = model_.functions.find(proto)) return import_call(proto, *f);
+  return import_operator(proto, operator_key(proto.domain(), proto.op_type()));
+}
+
+Result<void> GraphBuilder::import_operator(const pb::NodeDef& proto, const std::string& key) {
+  const auto entry = find_operator(key);
   INGOT_CHECK(entry.has_value());  // the model was scanned for unknown operators
-  NodeDraft draft{.builder = *this, .op_type = proto.op_type(), .opset = model_.opset, .node = {}};
-  draft.node.name = proto.name().substr(0, limits::kTensorNameBytesMax);
+  NodeDraft draft{.builder = *this, .op_type = key, .opset = opset_of(proto.domain()), .node = {}};
+  draft.node.name = (expansion_ ? expansion_->prefix : "") + proto.name().substr(0, limits::kTensorNameBytesMax);
+  if (draft.opset < 1)
+    return draft.fail("the model imports no opset of its domain '{}'", proto.domain().substr(0, 200));
   if (entry->op) draft.node.op = *entry->op;
   for (const auto& name : proto.input()) draft.node.inputs.push_back(name.empty() ? kNoValue : scope_.at(name));
   while (!draft.node.inputs.empty() && draft.node.inputs.back() == kNoValue) draft.node.inputs.pop_back();
@@ -241,8 +200,8 @@ Result<void> GraphBuilder::import_node(const pb::NodeDef& proto) {
   while (!names.empty() && names.back().empty()) names.pop_back();
   if (names.empty()) return draft.fail("has no output");
   draft.num_outputs = names.size();
-  draft.node.attributes = INGOT_TRY(read_attributes(proto, model_.tensors));
-  INGOT_TRY(import_branches(proto, draft));
+  draft.node.attributes = INGOT_TRY(read_attributes(proto, expansion_, model_.tensors));
+  INGOT_TRY(import_subgraphs(proto, draft));
   if (entry->convert) INGOT_TRY(entry->convert(draft));
   if (draft.results.empty()) {
     const size_t count = std::max(draft.num_outputs, static_cast<size_t>(op_schema(draft.node.op).outputs_min));
@@ -254,8 +213,8 @@ Result<void> GraphBuilder::import_node(const pb::NodeDef& proto) {
   return {};
 }
 
-Result<void> GraphBuilder::add_nodes(const pb::GraphDef& proto) {
-  for (int i : INGOT_TRY(order_nodes(proto))) INGOT_TRY(import_node(proto.node(i)));
+Result<void> GraphBuilder::add_nodes(const NodeList& nodes) {
+  for (int i : INGOT_TRY(order_nodes(nodes))) INGOT_TRY(import_node(nodes.Get(i)));
   return {};
 }
 
@@ -268,7 +227,8 @@ Result<void> GraphBuilder::add_outputs(const pb::GraphDef& proto) {
     if (it == scope_.end())
       return invalid("[onnx] graph '{}': output '{}' is defined nowhere", graph_.name, info.name());
     ValueId v = it->second;
-    if (graph_.value(v).kind != ValueKind::kNode || graph_.value(v).name != info.name() || graph_.is_output(v))
+    if (v == kNoValue) return invalid("[onnx] graph '{}': output '{}' is left out", graph_.name, info.name());
+    if (graph_.value(v).kind != ValueKind::kNode || graph_.is_output(v))
       v = INGOT_TRY(add_node(Node{.op = Op::kIdentity, .name = info.name(), .inputs = {v}}, {info.name()}, 1))[0];
     graph_.add_output(v);
   }
@@ -279,25 +239,14 @@ Result<Graph> GraphBuilder::build(const pb::GraphDef& proto) {
   graph_.name = proto.name().empty() ? "graph" : proto.name().substr(0, 200);
   INGOT_TRY(add_inputs(proto));
   INGOT_TRY(add_initializers(proto));
-  INGOT_TRY(add_nodes(proto));
+  INGOT_TRY(add_nodes(proto.node()));
   INGOT_TRY(add_outputs(proto));
-  return std::move(graph_);
-}
-
-Result<Graph> GraphBuilder::build_branch(const pb::GraphDef& proto, const std::vector<Capture>& captures) {
-  graph_.name = proto.name().empty() ? "graph" : proto.name().substr(0, 200);
-  for (const Capture& c : captures) {
-    if (c.constant) {
-      INGOT_TRY(define(c.name, add_constant(c.name, *c.constant), "capture"));
-      continue;
-    }
-    const ValueId v = graph_.add_input(c.name, c.known.type);
-    set_known(v, c.known);
-    INGOT_TRY(define(c.name, v, "capture"));
+  // What users ask for by name has it, whatever names came up for values in between.
+  for (int i = 0; i < proto.output_size(); ++i) {
+    const ValueId holder = graph_.find_value(proto.output(i).name());
+    if (holder == kNoValue || graph_.value(holder).kind != ValueKind::kInput)
+      graph_.claim_name(graph_.outputs()[static_cast<size_t>(i)], proto.output(i).name());
   }
-  INGOT_TRY(add_initializers(proto));
-  INGOT_TRY(add_nodes(proto));
-  INGOT_TRY(add_outputs(proto));
   return std::move(graph_);
 }
 

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/memory.h"
+
 namespace ingot::onnx {
 namespace {
 
@@ -124,6 +126,46 @@ Result<Tensor> TensorReader::read(const pb::TensorDef& t, bool* file_backed) {
     return invalid("[onnx] tensor {}: {}{} needs {} bytes, raw_data has {}", label(t), dtype_name(*dtype),
                    shape.to_string(), want, t.raw_data().size());
   return borrow(t.raw_data().data(), *dtype, shape, owner_);
+}
+
+// Indices are flat, or one row of coordinates for each value.
+Result<Tensor> TensorReader::read_sparse(const pb::SparseTensor& t) {
+  pb::TensorDef dense;
+  *dense.mutable_dims() = t.dims();
+  dense.set_name(t.values().name());
+  const Shape shape = INGOT_TRY(shape_of(dense));
+  bool file_backed = false;
+  const Tensor values = INGOT_TRY(read(t.values(), &file_backed)), indices = INGOT_TRY(read(t.indices(), &file_backed));
+  const int64_t n = values.shape().num_elements(), columns = indices.shape().rank() == 2 ? indices.shape()[1] : 1;
+  if (indices.dtype() != DType::kI64 || indices.shape().num_elements() != n * columns ||
+      (indices.shape().rank() == 2 ? columns != shape.rank() : indices.shape().rank() != 1) ||
+      dtype_info(values.dtype()).block_elements != 1)
+    return invalid("[onnx] sparse tensor {}: values {}{} with indices {}{}", label(t.values()),
+                   dtype_name(values.dtype()), values.shape().to_string(), dtype_name(indices.dtype()),
+                   indices.shape().to_string());
+  if (shape.num_elements() > limits::kSparseElementsMax)
+    return error(Code::kResourceExhausted, "[onnx] sparse tensor {}: {} has over {} elements", label(t.values()),
+                 shape.to_string(), limits::kSparseElementsMax);
+  INGOT_TRY(check_memory("a sparse tensor", static_cast<double>(TensorView{values.dtype(), shape, nullptr}.num_bytes()),
+                         "use a smaller model"));
+  Tensor out = Tensor::allocate(values.dtype(), shape);
+  const auto bytes = dtype_bytes(values.dtype(), 1);
+  for (int64_t i = 0; i < n; ++i) {
+    int64_t at = 0;
+    for (int64_t c = 0; c < columns; ++c) {
+      const int64_t index = indices.as<int64_t>()[i * columns + c];
+      const int64_t size =
+          columns == 1 && indices.shape().rank() == 1 ? shape.num_elements() : shape[static_cast<int>(c)];
+      if (index < 0 || index >= size)
+        return invalid("[onnx] sparse tensor {}: index {} is not in [0, {})", label(t.values()), index, size);
+      at = at * size + index;
+    }
+    const auto one = [&](const TensorView& of, int64_t k) {
+      return TensorView{of.dtype, {}, of.as<std::byte>() + k * static_cast<int64_t>(bytes)};
+    };
+    copy_elements(one(values, i), {values.dtype(), {}, const_cast<void*>(one(out, at).data)});
+  }
+  return out;
 }
 
 Result<Tensor> TensorReader::read_external(const pb::TensorDef& t, DType dtype, const Shape& shape) {

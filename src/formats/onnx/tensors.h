@@ -26,6 +26,8 @@ class TensorReader {
 
   // Errors: kInvalidArgument, kNotFound, kPermissionDenied, naming the tensor.
   Result<Tensor> read(const pb::TensorDef& tensor, bool* file_backed);
+  // As a dense tensor. Errors: kResourceExhausted besides.
+  Result<Tensor> read_sparse(const pb::SparseTensor& tensor);
 
  private:
   Result<Tensor> read_external(const pb::TensorDef& tensor, DType dtype, const Shape& shape);
