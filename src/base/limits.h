@@ -41,11 +41,10 @@ inline constexpr size_t kRegexBytesMax = 64u << 10;
 // graphs
 inline constexpr int kSubgraphDepthMax = 32;
 inline constexpr int64_t kGraphNodesMax = 1 << 20;
-inline constexpr int kTypeDepthMax = 8;                           // sequences of sequences
-inline constexpr int64_t kSequenceElementsMax = 1 << 22;          // of one sequence
-inline constexpr int64_t kLoopIterationsMax = 100'000'000;        // of all loops of one run together
-inline constexpr int64_t kNodesImportedMax = 4 * kGraphNodesMax;  // bodies of loops again for each guess of their types
-inline constexpr int kFunctionDepthMax = 32;                      // of functions that call functions
+inline constexpr int kTypeDepthMax = 8;                     // sequences of sequences
+inline constexpr int64_t kSequenceElementsMax = 1 << 22;    // of one sequence
+inline constexpr int64_t kLoopIterationsMax = 100'000'000;  // of all loops of one run together
+inline constexpr int kFunctionDepthMax = 32;                // of functions that call functions
 
 // sampling
 inline constexpr size_t kDryBreakersMax = 64;

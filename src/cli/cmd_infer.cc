@@ -14,6 +14,7 @@
 #include "base/mapped_file.h"
 #include "cli/command.h"
 #include "cli/infer/infer_inputs.h"
+#include "cli/infer/infer_outputs.h"
 #include "cli/inspect/plan.h"
 #include "cli/option_checks.h"
 #include "cli/table.h"
@@ -43,13 +44,6 @@ struct Options {
   std::vector<std::string> disabled_passes;
 };
 
-// Names in files: characters that a path would misread become '_'.
-std::string file_name(std::string name) {
-  for (char& c : name)
-    if (c == '/' || c == '\\' || c == ':') c = '_';
-  return name + ".npy";
-}
-
 struct Difference {
   std::string name;
   double abs_max = 0, rel_max = 0;  // relative to max(|expected|, atol)
@@ -77,7 +71,7 @@ Result<Difference> difference(const std::string& name, const TensorView& got, co
 Result<std::string> expected_file(const std::string& name, const Options& o) {
   for (const std::string& text : o.compare) {
     if (fs::is_directory(text)) {
-      std::string path = (fs::path(text) / file_name(name)).string();
+      std::string path = (fs::path(text) / output_file_name(name, DType::kF32)).string();
       if (fs::exists(path)) return path;
       continue;
     }
@@ -152,7 +146,9 @@ class Runner {
       std::string names;
       for (ValueId v : session_->graph().outputs()) {
         const std::string& output = session_->graph().value(v).name;
-        used |= folder ? fs::exists(fs::path(text) / file_name(output)) : output == name;
+        const bool many = session_->graph().value(v).type.is_container();
+        used |= folder ? fs::exists(fs::path(text) / output_file_name(output + (many ? ".0" : ""), DType::kF32))
+                       : output == name || (many && name.starts_with(output + "."));
         names += fmt::format(" '{}'", printable(output));
       }
       if (!used)
@@ -167,7 +163,7 @@ class Runner {
     std::map<std::string, std::string> taken;
     for (ValueId v : session_->graph().outputs()) {
       const std::string& name = session_->graph().value(v).name;
-      const auto [other, fresh] = taken.emplace(file_name(name), name);
+      const auto [other, fresh] = taken.emplace(output_file_name(name, session_->graph().value(v).type.dtype), name);
       if (!fresh && other->second != name)
         return invalid("[infer] --output: the outputs '{}' and '{}' would both be the file '{}': run without --output",
                        printable(other->second), printable(name), printable(other->first));
@@ -175,12 +171,20 @@ class Runner {
     return {};
   }
 
+  // What a sequence or optional holds has the names NAME.0, NAME.1, …; a map's keys are NAME.0, its values NAME.1.
   Result<void> take_output(const std::string& name, const TensorView& t) {
     outputs_.emplace_back(name, TensorView{t.dtype, t.shape, nullptr});
+    if (is_container(t.dtype)) {
+      const int64_t n = t.num_elements();
+      for (int64_t i = 0; i < n; ++i) INGOT_TRY(take_output(fmt::format("{}.{}", name, i), t.as<Tensor>()[i]));
+      if (!INGOT_TRY(expected_file(fmt::format("{}.{}", name, n), o_)).empty())
+        return invalid("[infer] output '{}' has {} elements, more are expected", printable(name), n);
+      return {};
+    }
     if (!o_.output_folder.empty()) {
       std::error_code ec;
       fs::create_directories(o_.output_folder, ec);
-      INGOT_TRY(write_npy((fs::path(o_.output_folder) / file_name(name)).string(), t));
+      INGOT_TRY(write_output(o_.output_folder, name, t));
     }
     const std::string path = INGOT_TRY(expected_file(name, o_));
     if (path.empty()) return {};
@@ -285,14 +289,17 @@ void add_infer(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("infer", "Run a tensor model (ONNX) on files, JSON or random inputs");
   command->add_option("MODEL", o->model, "An .onnx file, or an engine file (.ingot)")->required();
   command
-      ->add_option("-i,--input", o->inputs.inputs,
-                   "NAME=FILE.npy, NAME=FILE.json, NAME=JSON, NAME=random[:2x3], or random for all")
+      ->add_option(
+          "-i,--input", o->inputs.inputs,
+          "NAME=FILE.npy, NAME=FILE.json, NAME=JSON, NAME=random[:2x3], or random for all; a sequence is a JSON "
+          "array of its elements or NAME=A.npy,B.npy")
       ->allow_extra_args(false);
   command->add_option("--shape", o->inputs.shapes, "NAME=1x3x224x224: the shape of a random input")
       ->allow_extra_args(false);
   command->add_option("--dim", o->inputs.dims, "NAME=4: the size of a symbolic dimension")->allow_extra_args(false);
   command->add_option("--seed", o->inputs.seed, "Seed of random inputs")->capture_default_str()->check(integer_in(0));
-  command->add_option("-o,--output", o->output_folder, "Write each output as NAME.npy into this folder");
+  command->add_option("-o,--output", o->output_folder,
+                      "Write each output as NAME.npy into this folder, a sequence as NAME.0.npy, NAME.1.npy, …");
   command->add_option("--compare", o->compare, "A folder of NAME.npy, or NAME=FILE.npy: exit 1 where outputs differ")
       ->allow_extra_args(false);
   command->add_option("--rtol", o->rtol, "Relative tolerance")->capture_default_str()->check(number_in(0, 1e30));

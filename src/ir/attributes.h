@@ -41,6 +41,15 @@ class Attributes {
     return get(name, std::move(otherwise));
   }
 
+  // A list without a copy; an empty one when it is absent.
+  const std::vector<int64_t>& ints(std::string_view name) const { return list<int64_t>(name); }
+  const std::vector<float>& floats(std::string_view name) const { return list<float>(name); }
+  const std::vector<std::string>& strings(std::string_view name) const { return list<std::string>(name); }
+  const Tensor* tensor(std::string_view name) const {
+    const Attribute* a = find(name);
+    return a ? std::get_if<Tensor>(a) : nullptr;
+  }
+
   const std::map<std::string, Attribute, std::less<>>& map() const { return map_; }
   // "" or, in words, an attribute that attributes.def does not list or has under another kind.
   std::string find_problem() const;
@@ -51,6 +60,15 @@ class Attributes {
     const Attribute* a = find(name);
     if (!a) return otherwise;
     const T* value = std::get_if<T>(a);
+    INGOT_CHECK(value != nullptr);
+    return *value;
+  }
+  template <class T>
+  const std::vector<T>& list(std::string_view name) const {
+    static const std::vector<T> empty;
+    const Attribute* a = find(name);
+    if (!a) return empty;
+    const auto* value = std::get_if<std::vector<T>>(a);
     INGOT_CHECK(value != nullptr);
     return *value;
   }

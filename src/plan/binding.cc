@@ -130,8 +130,8 @@ Result<void> Binder::check_views() const {
 void Binder::classify_steps() {
   dynamic_.assign(graph_.num_values(), 0);
   shared_with_.assign(graph_.num_values(), kNoValue);
-  // Views of dynamic values, and values of unknown size, are dynamic; so is all that control flow makes, and objects, which the
-  // arena does not construct.
+  // Views of dynamic values, and values of unknown size, are dynamic; so is all that control flow makes, and objects,
+  // which the arena does not construct.
   for (NodeId id : graph_.order()) {
     const Node& n = graph_.node(id);
     const int flags = op_schema(n.op).flags;

@@ -30,7 +30,8 @@ bool ExecutionContext::prepare_branch(size_t index) {
       return invalid("[run] If '{}': the condition has the shape {}, not one element", n.name,
                      s.inputs[0].shape.to_string());
     const std::string_view name = s.inputs[0].as<uint8_t>()[0] ? "then_branch" : "else_branch";
-    const size_t chosen = n.subgraphs[0].first == name ? 0 : 1;
+    size_t chosen = 0;
+    while (n.subgraphs[chosen].first != name) ++chosen;  // inference saw to it that both are there
     INGOT_TRY(bind_nested(*nested_[plan_step][chosen], std::span(s.inputs).subspan(1)));
     s.chosen = static_cast<int>(chosen);
     return {};

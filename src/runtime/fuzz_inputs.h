@@ -43,4 +43,20 @@ inline Tensor small_numbers(DType dtype, const Shape& shape) {
   return t;
 }
 
+// A value of the type: of a sequence two elements, of an optional one. Undefined if it would be large.
+inline Tensor small_value(const Type& type) {
+  if (!type.is_container()) {
+    const Shape shape = small_shape(type);
+    if (TensorView{type.dtype, shape, nullptr}.num_bytes() > kBytesMax) return {};
+    return small_numbers(type.dtype, shape);
+  }
+  Tensor out = Tensor::allocate(type.dtype, Shape{type.dtype == DType::kOptional ? 1 : 2});
+  for (int64_t i = 0; i < out.shape()[0]; ++i) {
+    Tensor& element = out.mutable_as<Tensor>()[i];
+    element = small_value(type.elements[type.dtype == DType::kMap ? static_cast<size_t>(i) : 0]);
+    if (!element.defined()) return {};
+  }
+  return out;
+}
+
 }  // namespace ingot::fuzz

@@ -55,6 +55,11 @@ int64_t unix_ms() {
 Result<std::shared_ptr<TensorModel>> TensorModel::create(std::unique_ptr<Session> session, BatchOptions options) {
   std::shared_ptr<TensorModel> model(new TensorModel(std::move(session), std::move(options)));
   const Graph& graph = model->session_->graph();
+  for (const auto* ids : {&graph.inputs(), &graph.outputs()})
+    for (const ValueId id : *ids)
+      if (const Value& v = graph.value(id); v.type.is_container())
+        return unimplemented("[serve] '{}' is {}: only models of tensors are served", printable(v.name),
+                             v.type.to_string());
   for (const ValueId id : graph.inputs()) model->inputs_.push_back(port_of(graph.value(id)));
   for (const ValueId id : graph.outputs()) model->outputs_.push_back(port_of(graph.value(id)));
   if (model->options_.batch_max > 0 && model->inputs_.empty())

@@ -24,6 +24,9 @@ from onnx import numpy_helper
 from onnx.backend.test.loader import load_model_tests
 
 SEQUENCE_ELEMENTS = {"tensor": 1, "sparse_tensor": 2, "sequence": 3, "map": 4, "optional": 5}
+# Cases whose expected values are one draw of an unseeded generator: the ONNX project says of them that implementations
+# may give others even with a seed. Their types and shapes are compared.
+RANDOM = ("test_bernoulli",)
 KINDS = ("node", "simple", "pytorch-converted", "pytorch-operator", "light")
 
 
@@ -105,7 +108,8 @@ def main():
             shutil.rmtree(folder, ignore_errors=True)
             model = write_case(case, folder)
             cases[str(folder)] = (case, set(operators(model)))
-            lines.append(f"{folder} {case.rtol} {case.atol}\n")
+            atol = 1e30 if case.name.startswith(RANDOM) else case.atol
+            lines.append(f"{folder} {case.rtol} {atol}\n")
     (root / "list.txt").write_text("".join(lines))
     command = [args.runner, str(root / "list.txt")] + ["--ref"] * args.ref + ["--no-passes"] * args.no_passes
     result = subprocess.run(command, capture_output=True, text=True)

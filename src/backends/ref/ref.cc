@@ -1,6 +1,7 @@
 #include "backends/ref/ref.h"
 
 #include "backends/ref/kernels.h"
+#include "backends/ref/prepare.h"
 
 namespace ingot {
 namespace {
@@ -21,7 +22,14 @@ class RefBackend final : public Backend {
   }
 
   Result<Kernel> prepare(const NodeView& v, ThreadPool&) const override {
-    return Kernel{.name = fmt::format("ref_{}", op_name(v.node.op)), .run = kKernels[static_cast<size_t>(v.node.op)]};
+    Kernel kernel{.name = fmt::format("ref_{}", op_name(v.node.op)), .run = kKernels[static_cast<size_t>(v.node.op)]};
+    for (const RefPrepared& p : kPrepared) {
+      if (p.op != v.node.op) continue;
+      RefState made = INGOT_TRY(p.make(v));
+      kernel.prepared = std::move(made.state);
+      kernel.work = made.work;
+    }
+    return kernel;
   }
 };
 

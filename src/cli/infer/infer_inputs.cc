@@ -206,6 +206,49 @@ Result<Tensor> tensor_from_json(std::string_view text, DType dtype) {
 
 namespace {
 
+// A sequence is a JSON array of its elements, an empty optional is null.
+Result<Tensor> value_from_json(const json::value& v, const Type& type) {
+  if (type.dtype == DType::kMap) return unimplemented("[infer] {} is not taken as an input", type.to_string());
+  if (!type.is_container()) return tensor_from_json(json::serialize(v), type.dtype);
+  if (type.dtype == DType::kSequence && !v.is_array())
+    return invalid("[infer] {} is not a JSON array of the elements of {}", shown(v), type.to_string());
+  const int64_t n = type.dtype == DType::kSequence ? static_cast<int64_t>(v.get_array().size()) : v.is_null() ? 0 : 1;
+  Tensor out = Tensor::allocate(type.dtype, Shape{n});
+  for (int64_t i = 0; i < n; ++i)
+    out.mutable_as<Tensor>()[i] = INGOT_TRY(
+        value_from_json(type.dtype == DType::kSequence ? v.get_array()[static_cast<size_t>(i)] : v, type.element()));
+  return out;
+}
+
+// JSON, a file of it, or for a sequence FILE.npy,FILE.npy…
+Result<Tensor> container_from(const std::string& spec, const Value& input) {
+  if (spec.starts_with("random"))
+    return invalid("[cli] input '{}' is {}: give it as JSON ({}=[[1,2],[3]]) or, a sequence, as {}=A.npy,B.npy",
+                   printable(input.name), input.type.to_string(), printable(input.name), printable(input.name));
+  if (spec.ends_with(".npy") && input.type.dtype == DType::kSequence) {
+    std::vector<Tensor> elements;
+    for (size_t at = 0; at <= spec.size();) {
+      const size_t end = std::min(spec.find(',', at), spec.size());
+      elements.push_back(INGOT_TRY(read_npy(spec.substr(at, end - at))));
+      at = end + 1;
+    }
+    Tensor out = Tensor::allocate(DType::kSequence, Shape{static_cast<int64_t>(elements.size())});
+    std::ranges::move(elements, out.mutable_as<Tensor>());
+    return out;
+  }
+  std::string text = spec;
+  if (spec.ends_with(".json")) {
+    const auto file = INGOT_TRY(MappedFile::open(spec));
+    text.assign(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
+  }
+  boost::system::error_code ec;
+  json::parse_options options;
+  options.max_depth = limits::kJsonDepthMax;
+  const json::value value = json::parse(text, ec, {}, options);
+  if (ec) return invalid("[infer] '{}' is not JSON: {}", printable(text, 60), ec.message());
+  return with_tag(value_from_json(value, input.type), fmt::format("input '{}':", printable(input.name)));
+}
+
 class InputMaker {
  public:
   InputMaker(const Graph& graph, uint64_t seed) : graph_(graph), random_(seed) {}
@@ -243,6 +286,7 @@ class InputMaker {
       return invalid("[cli] input '{}' ({}) is not given: add --input {}=FILE.npy, or --input random", v.name,
                      v.type.to_string(), v.name);
     const std::string spec = it == specs_.end() ? "random" : it->second;
+    if (v.type.is_container()) return container_from(spec, v);
     if (spec == "random") return random_tensor(v.type.dtype, INGOT_TRY(random_shape(v)), random_);
     if (spec.starts_with("random:"))
       return random_tensor(v.type.dtype,

@@ -18,7 +18,7 @@ struct InputOptions {
 };
 
 // One tensor for each input of the graph, in order. Random floats are normal, random integers 0 or 1 (they may be
-// indices). Errors: kInvalidArgument naming the input, with what would be accepted.
+// indices). Sequences and optionals are JSON: arrays of their elements, null. Errors: kInvalidArgument naming the input, with what would be accepted.
 Result<std::vector<Tensor>> make_inputs(const Graph& graph, const InputOptions& options);
 
 // "a=b" at the first '='. Errors: kInvalidArgument.

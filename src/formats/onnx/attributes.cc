@@ -26,13 +26,13 @@ constexpr Signature kSignatures[] = {
     {"AveragePool", "auto_pad:s ceil_mode:i count_include_pad:i dilations:I kernel_shape:I pads:I strides:I"},
     {"BatchNormalization", "consumed_inputs:I epsilon:f is_test:i momentum:f spatial:i training_mode:i"},
     {"BitShift", "direction:s"},
-    {"Cast", "round_mode:s saturate:i to:i"},
+    {"Cast", "round_mode:s saturate:i to:i to:s"},
     {"CastLike", "round_mode:s saturate:i"},
     {"Celu Swish ThresholdedRelu", "alpha:f"},
     {"Clip", "consumed_inputs:I max:f min:f"},
     {"Compress Concat Flatten Gather GatherElements Hardmax LogSoftmax OneHot Scatter Softmax", "axis:i"},
     {"Constant",
-     "sparse_value:t value:t value_float:f value_floats:F value_int:i value_ints:I value_string:s value_strings:S"},
+     "sparse_value:p value:t value_float:f value_floats:F value_int:i value_ints:I value_string:s value_strings:S"},
     {"ConcatFromSequence", "axis:i new_axis:i"},
     {"ConstantOfShape", "value:t"},
     {"Conv ConvInteger", "auto_pad:s dilations:I group:i kernel_shape:I pads:I strides:I"},
@@ -63,7 +63,7 @@ constexpr Signature kSignatures[] = {
     {"ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum "
      "ReduceSumSquare",
      "axes:I keepdims:i noop_with_empty_axes:i"},
-    {"Reshape", "allowzero:i consumed_inputs:I"},
+    {"Reshape", "allowzero:i consumed_inputs:I shape:I"},
     {"Resize",
      "antialias:i axes:I coordinate_transformation_mode:s cubic_coeff_a:f exclude_outside:i extrapolation_value:f "
      "keep_aspect_ratio_policy:s mode:s nearest_mode:s"},
@@ -83,7 +83,67 @@ constexpr Signature kSignatures[] = {
     {"TopK", "axis:i k:i largest:i sorted:i"},
     {"Transpose", "perm:I"},
     {"Trilu", "upper:i"},
-    {"Upsample", "mode:s scales:F"},
+    {"Upsample", "height_scale:f mode:s scales:F width_scale:f"},
+    // Losses, later opsets, training.
+    {"NegativeLogLikelihoodLoss SoftmaxCrossEntropyLoss", "ignore_index:i reduction:s"},
+    {"CumProd", "exclusive:i reverse:i"},
+    {"BitCast", "to:i"},
+    {"ai.onnx.preview.training.Momentum", "alpha:f beta:f mode:s norm_coefficient:f"},
+    {"ai.onnx.preview.training.Adagrad", "decay_factor:f epsilon:f norm_coefficient:f"},
+    {"ai.onnx.preview.training.Adam", "alpha:f beta:f epsilon:f norm_coefficient:f norm_coefficient_post:f"},
+    {"ai.onnx.preview.training.Gradient", "xs:S y:s zs:S"},
+    // Text.
+    {"StringSplit", "delimiter:s maxsplit:i"},
+    {"StringNormalizer", "case_change_action:s is_case_sensitive:i locale:s stopwords:S"},
+    {"RegexFullMatch", "pattern:s"},
+    {"TfIdfVectorizer",
+     "max_gram_length:i max_skip_count:i min_gram_length:i mode:s ngram_counts:I ngram_indexes:I pool_int64s:I "
+     "pool_strings:S weights:F"},
+    {"com.microsoft.Tokenizer", "mark:i mincharnum:i pad_value:s separators:S tokenexp:s"},
+    // Random numbers and images.
+    {"Bernoulli", "dtype:i seed:f"},
+    {"Multinomial", "dtype:i sample_size:i seed:f"},
+    {"RandomNormal", "dtype:i mean:f scale:f seed:f shape:I"},
+    {"RandomNormalLike", "dtype:i mean:f scale:f seed:f"},
+    {"RandomUniform", "dtype:i high:f low:f seed:f shape:I"},
+    {"RandomUniformLike", "dtype:i high:f low:f seed:f"},
+    {"ImageDecoder", "pixel_format:s"},
+    // ai.onnx.ml.
+    {"ai.onnx.ml.ZipMap", "classlabels_int64s:I classlabels_strings:S"},
+    {"ai.onnx.ml.Binarizer", "threshold:f"},
+    {"ai.onnx.ml.CategoryMapper", "cats_int64s:I cats_strings:S default_int64:i default_string:s"},
+    {"ai.onnx.ml.FeatureVectorizer", "inputdimensions:I"},
+    {"ai.onnx.ml.Imputer",
+     "imputed_value_floats:F imputed_value_int64s:I replaced_value_float:f replaced_value_int64:i"},
+    {"ai.onnx.ml.LabelEncoder",
+     "classes_strings:S default_float:f default_int64:i default_string:s default_tensor:t keys_floats:F keys_int64s:I "
+     "keys_strings:S keys_tensor:t values_floats:F values_int64s:I values_strings:S values_tensor:t"},
+    {"ai.onnx.ml.LinearClassifier",
+     "classlabels_ints:I classlabels_strings:S coefficients:F intercepts:F multi_class:i post_transform:s"},
+    {"ai.onnx.ml.LinearRegressor", "coefficients:F intercepts:F post_transform:s targets:i"},
+    {"ai.onnx.ml.Normalizer", "norm:s"},
+    {"ai.onnx.ml.OneHotEncoder", "cats_int64s:I cats_strings:S zeros:i"},
+    {"ai.onnx.ml.SVMClassifier",
+     "classlabels_ints:I classlabels_strings:S coefficients:F kernel_params:F kernel_type:s post_transform:s prob_a:F "
+     "prob_b:F rho:F support_vectors:F vectors_per_class:I"},
+    {"ai.onnx.ml.SVMRegressor",
+     "coefficients:F kernel_params:F kernel_type:s n_supports:i n_targets:i one_class:i post_transform:s rho:F "
+     "support_vectors:F"},
+    {"ai.onnx.ml.Scaler", "offset:F scale:F"},
+    {"ai.onnx.ml.TreeEnsemble",
+     "aggregate_function:i leaf_targetids:I leaf_weights:t membership_values:t n_targets:i nodes_falseleafs:I "
+     "nodes_falsenodeids:I nodes_featureids:I nodes_hitrates:t nodes_missing_value_tracks_true:I nodes_modes:t "
+     "nodes_splits:t nodes_trueleafs:I nodes_truenodeids:I post_transform:i tree_roots:I"},
+    {"ai.onnx.ml.TreeEnsembleClassifier",
+     "base_values:F base_values_as_tensor:t class_ids:I class_nodeids:I class_treeids:I class_weights:F "
+     "class_weights_as_tensor:t classlabels_int64s:I classlabels_strings:S nodes_falsenodeids:I nodes_featureids:I "
+     "nodes_hitrates:F nodes_hitrates_as_tensor:t nodes_missing_value_tracks_true:I nodes_modes:S nodes_nodeids:I "
+     "nodes_treeids:I nodes_truenodeids:I nodes_values:F nodes_values_as_tensor:t post_transform:s"},
+    {"ai.onnx.ml.TreeEnsembleRegressor",
+     "aggregate_function:s base_values:F base_values_as_tensor:t n_targets:i nodes_falsenodeids:I nodes_featureids:I "
+     "nodes_hitrates:F nodes_hitrates_as_tensor:t nodes_missing_value_tracks_true:I nodes_modes:S nodes_nodeids:I "
+     "nodes_treeids:I nodes_truenodeids:I nodes_values:F nodes_values_as_tensor:t post_transform:s target_ids:I "
+     "target_nodeids:I target_treeids:I target_weights:F target_weights_as_tensor:t"},
 };
 
 Kind::Kind kind_of(char letter) {
@@ -96,11 +156,14 @@ Kind::Kind kind_of(char letter) {
     case 'S': return Kind::STRINGS;
     case 't': return Kind::TENSOR;
     case 'T': return Kind::TYPE_PROTO;
+    case 'p': return Kind::SPARSE_TENSOR;
     default: return Kind::GRAPH;
   }
 }
 
-std::optional<Kind::Kind> find_kind(std::string_view op, std::string_view attribute) {
+enum class Match { kUnknown, kWrongType, kYes };
+
+Match match(std::string_view op, std::string_view attribute, Kind::Kind kind) {
   static const std::unordered_map<std::string_view, std::string_view> by_operator = [] {
     std::unordered_map<std::string_view, std::string_view> map;
     for (const Signature& s : kSignatures)
@@ -108,11 +171,14 @@ std::optional<Kind::Kind> find_kind(std::string_view op, std::string_view attrib
     return map;
   }();
   const auto it = by_operator.find(op);
-  if (it == by_operator.end()) return std::nullopt;
+  Match found = Match::kUnknown;
+  if (it == by_operator.end()) return found;
   for (const auto part : std::views::split(it->second, ' '))
-    if (const std::string_view entry(part); entry.substr(0, entry.size() - 2) == attribute)
-      return kind_of(entry.back());
-  return std::nullopt;
+    if (const std::string_view entry(part); entry.substr(0, entry.size() - 2) == attribute) {
+      if (kind_of(entry.back()) == kind) return Match::kYes;
+      found = Match::kWrongType;
+    }
+  return found;
 }
 
 }  // namespace
@@ -125,13 +191,11 @@ Result<Attributes> read_attributes(const pb::NodeDef& node, const Expansion* exp
     const auto fail = [&](std::string_view what) {
       return invalid("[onnx] {} '{}': attribute '{}' {}", node.op_type(), node.name(), name.substr(0, 100), what);
     };
-    const auto kind = find_kind(key, name);
-    if (!kind) return fail("is not known");
+    if (match(key, name, given.type()) == Match::kUnknown) return fail("is not known");
     const pb::AttributeDef* resolved = INGOT_TRY(resolve(given, expansion));
     if (!resolved) continue;  // left out by the call: the default holds
     const pb::AttributeDef& a = *resolved;
-    if (a.type() != *kind && !(*kind == Kind::TENSOR && a.type() == Kind::SPARSE_TENSOR))
-      return fail("has the wrong type");
+    if (match(key, name, a.type()) != Match::kYes) return fail("has the wrong type");
     if (a.type() == Kind::GRAPH) continue;
     if (out.has(name)) return fail("is given twice");
     switch (a.type()) {

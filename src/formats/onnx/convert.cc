@@ -36,6 +36,28 @@ const std::unordered_map<std::string_view, Convert>& conversions() {
         {"InstanceNormalization", convert_fixed_attributes},
         {"Gemm", convert_gemm},
         {"PRelu", convert_prelu},
+        {"Reshape", convert_reshape},
+        {"Concat", convert_concat},
+        {"Selu", convert_selu},
+        {"Tile", convert_tile},
+        {"BitCast", convert_cast},
+        {"ai.onnx.preview.training.Gradient", convert_gradient},
+        {"StringNormalizer", convert_string_normalizer},
+        {"Bernoulli", convert_random},
+        {"Multinomial", convert_random},
+        {"RandomNormal", convert_random},
+        {"RandomNormalLike", convert_random},
+        {"RandomUniform", convert_random},
+        {"RandomUniformLike", convert_random},
+        {"ai.onnx.ml.CategoryMapper", convert_category_mapper},
+        {"ai.onnx.ml.LabelEncoder", convert_label_encoder},
+        {"ai.onnx.ml.LinearClassifier", convert_linear_classifier},
+        {"ai.onnx.ml.SVMRegressor", convert_svm_regressor},
+        {"ai.onnx.ml.Scaler", convert_scaler},
+        {"ai.onnx.ml.ZipMap", convert_zip_map},
+        {"ai.onnx.ml.TreeEnsemble", convert_tree_ensemble},
+        {"ai.onnx.ml.TreeEnsembleClassifier", convert_tree_classifier},
+        {"ai.onnx.ml.TreeEnsembleRegressor", convert_tree_regressor},
     };
     for (std::string_view name : {"Squeeze", "Unsqueeze", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp",
                                   "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"})
@@ -148,6 +170,12 @@ Result<std::string> dtype_attribute(NodeDraft& d, const Attribute& value) {
 Result<void> convert_cast(NodeDraft& d) {
   const auto to = d.take("to");
   if (!to) return d.fail("has no attribute 'to'");
+  if (const auto* name = std::get_if<std::string>(&*to)) {
+    const auto dtype = dtype_of_old_name(*name);
+    if (!dtype) return d.fail("element type '{}' is not known", name->substr(0, 100));
+    d.attributes().set("to", std::string(dtype_name(*dtype)));
+    return {};
+  }
   d.attributes().set("to", INGOT_TRY(dtype_attribute(d, *to)));
   return {};
 }

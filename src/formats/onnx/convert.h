@@ -79,6 +79,25 @@ Result<void> convert_batch_normalization(NodeDraft&);
 Result<void> convert_group_normalization(NodeDraft&);
 Result<void> convert_gemm(NodeDraft&);
 Result<void> convert_prelu(NodeDraft&);
+Result<void> convert_reshape(NodeDraft&);
+Result<void> convert_concat(NodeDraft&);
+Result<void> convert_selu(NodeDraft&);
+Result<void> convert_tile(NodeDraft&);
+Result<void> convert_batch_normalization_of_elements(NodeDraft&);  // BatchNormalization with spatial = 0
+// The element type that opset 5 named in words; nullopt if there is none.
+std::optional<DType> dtype_of_old_name(std::string_view name);
+Result<void> convert_gradient(NodeDraft&);
+Result<void> convert_random(NodeDraft&);
+Result<void> convert_string_normalizer(NodeDraft&);
+Result<void> convert_category_mapper(NodeDraft&);
+Result<void> convert_label_encoder(NodeDraft&);
+Result<void> convert_linear_classifier(NodeDraft&);
+Result<void> convert_svm_regressor(NodeDraft&);
+Result<void> convert_scaler(NodeDraft&);
+Result<void> convert_zip_map(NodeDraft&);
+Result<void> convert_tree_ensemble(NodeDraft&);
+Result<void> convert_tree_classifier(NodeDraft&);
+Result<void> convert_tree_regressor(NodeDraft&);
 Result<void> convert_fixed_attributes(NodeDraft&);  // drops attributes that say nothing
 
 }  // namespace ingot::onnx

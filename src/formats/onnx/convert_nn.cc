@@ -62,7 +62,10 @@ Result<void> convert_dropout(NodeDraft& d) {
   Tensor yes = Tensor::allocate(DType::kBool, Shape{1});
   *yes.mutable_as<uint8_t>() = 1;
   const ValueId shape = INGOT_TRY(d.add(Op::kShape, {x}));
-  d.results.push_back(INGOT_TRY(d.add(Op::kConstantOfShape, {shape}, {{"value", yes}})));
+  ValueId mask = INGOT_TRY(d.add(Op::kConstantOfShape, {shape}, {{"value", yes}}));
+  if (d.opset < 10)  // it had the input's element type
+    mask = INGOT_TRY(d.add(Op::kCast, {mask}, {{"to", std::string(dtype_name(d.builder.known(x).type.dtype))}}));
+  d.results.push_back(mask);
   return {};
 }
 
@@ -71,6 +74,9 @@ Result<void> convert_resize(NodeDraft& d) {
   const bool upsample = d.op_type == "Upsample";
   if (!upsample && d.opset >= 11) return {};
   d.node.op = Op::kResize;
+  const auto height = d.take("height_scale"), width = d.take("width_scale");
+  if (height && width && !d.has_input(1))  // of opset 1
+    d.set_input(1, d.float_list({1, 1, std::get<float>(*height), std::get<float>(*width)}));
   if (const auto scales = d.take("scales")) {
     if (d.has_input(1)) return d.fail("has scales both as attribute and as operand");
     d.set_input(1, d.float_list(std::get<std::vector<float>>(*scales)));
@@ -89,7 +95,7 @@ Result<void> convert_batch_normalization(NodeDraft& d) {
   d.take("is_test");
   const auto training = d.take("training_mode"), spatial = d.take("spatial");
   if (training && std::get<int64_t>(*training)) return d.unsupported("training mode");
-  if (spatial && std::get<int64_t>(*spatial) == 0) return d.unsupported("spatial = 0");
+  if (spatial && std::get<int64_t>(*spatial) == 0) return convert_batch_normalization_of_elements(d);
   if (d.num_outputs > 1) return d.unsupported("training (it has more than one output)");
   return {};
 }

@@ -1,8 +1,10 @@
 #include "formats/onnx/functions.h"
 
+#include <algorithm>
 #include <set>
 
 #include "formats/onnx/graph_builder.h"
+#include "formats/onnx/onnx_import.h"
 
 namespace ingot::onnx {
 namespace {
@@ -15,10 +17,9 @@ std::string label(const pb::Function& f) { return operator_key(f.domain(), f.nam
 
 }  // namespace
 
-// What a walk through calls has seen.
+// The calls that a walk is inside of.
 struct FunctionTable::Walk {
   std::vector<const pb::Function*> open;
-  std::set<const pb::Function*> done;
 };
 
 Result<FunctionTable> FunctionTable::create(const pb::Model& model) {
@@ -26,6 +27,12 @@ Result<FunctionTable> FunctionTable::create(const pb::Model& model) {
   for (const auto& f : model.functions())
     if (!table.functions_.emplace(function_key(f.domain(), f.name(), f.overload()), &f).second)
       return invalid("[onnx] function '{}' is defined a second time", label(f));
+  for (const auto& f : model.functions())
+    for (const auto& o : f.opset_import())
+      if ((o.domain().empty() || o.domain() == "ai.onnx") &&
+          (o.version() < kOnnxOpsetMin || o.version() > kOnnxOpsetMax))
+        return unimplemented("[onnx] function '{}': opset {} is not in [{}, {}]", label(f), o.version(), kOnnxOpsetMin,
+                             kOnnxOpsetMax);
   Walk walk;
   for (const auto& f : model.functions()) INGOT_TRY(table.check_calls(f, walk, 0));
   return table;
@@ -37,25 +44,37 @@ const pb::Function* FunctionTable::find(const pb::NodeDef& call) const {
   return it == functions_.end() ? nullptr : it->second;
 }
 
-Result<void> FunctionTable::check_calls(const pb::Function& function, Walk& walk, int depth) const {
+Result<void> FunctionTable::check_calls(const pb::Function& function, Walk& walk, int depth) {
   for (size_t i = 0; i < walk.open.size(); ++i) {
     if (walk.open[i] != &function) continue;
     std::string path;
     for (size_t k = i; k < walk.open.size(); ++k) path += label(*walk.open[k]) + " -> ";
     return invalid("[onnx] function '{}' calls itself: {}{}", label(function), path, label(function));
   }
-  if (walk.done.contains(&function)) return {};
+  if (sizes_.contains(&function)) return {};
   if (depth > limits::kFunctionDepthMax)
     return invalid("[onnx] function '{}' is called through more than {} others", label(function),
                    limits::kFunctionDepthMax);
   walk.open.push_back(&function);
   INGOT_TRY(check_nodes(function.node(), walk, depth));
   walk.open.pop_back();
-  walk.done.insert(&function);
+  sizes_[&function] = count_expanded(function.node());
   return {};
 }
 
-Result<void> FunctionTable::check_nodes(const NodeList& nodes, Walk& walk, int depth) const {
+int64_t FunctionTable::count_expanded(const NodeList& nodes) const {
+  int64_t count = 0;
+  for (const auto& n : nodes) {
+    const pb::Function* f = find(n);
+    count += f ? sizes_.at(f) : 1;
+    for (const auto& a : n.attribute())
+      if (a.has_g()) count += count_expanded(a.g().node());
+    count = std::min(count, limits::kGraphNodesMax + 1);
+  }
+  return count;
+}
+
+Result<void> FunctionTable::check_nodes(const NodeList& nodes, Walk& walk, int depth) {
   for (const auto& n : nodes) {
     if (const pb::Function* f = find(n)) INGOT_TRY(check_calls(*f, walk, depth + 1));
     for (const auto& a : n.attribute())

@@ -20,14 +20,17 @@ class FunctionTable {
   static Result<FunctionTable> create(const pb::Model& model);
 
   const pb::Function* find(const pb::NodeDef& call) const;
+  // How many nodes these are once calls are replaced, nested graphs included; at most kGraphNodesMax + 1.
+  int64_t count_expanded(const NodeList& nodes) const;
   bool empty() const { return functions_.empty(); }
 
  private:
   struct Walk;
-  Result<void> check_calls(const pb::Function& function, Walk& walk, int depth) const;
-  Result<void> check_nodes(const NodeList& nodes, Walk& walk, int depth) const;
+  Result<void> check_calls(const pb::Function& function, Walk& walk, int depth);
+  Result<void> check_nodes(const NodeList& nodes, Walk& walk, int depth);
 
   std::map<std::string, const pb::Function*> functions_;
+  std::map<const pb::Function*, int64_t> sizes_;  // expanded
 };
 
 // One call that is being imported.

@@ -179,9 +179,19 @@ int64_t GraphBuilder::opset_of(const std::string& domain) const {
   return it == model_.opsets.end() ? 0 : it->second;
 }
 
+Result<ValueId> GraphBuilder::find_value(const std::string& name) const {
+  const auto it = scope_.find(name);
+  if (it == scope_.end() || it->second == kNoValue)
+    return invalid("[onnx] value '{}' is not defined before the node that names it", name);
+  return it->second;
+}
+
 Result<void> GraphBuilder::import_node(const pb::NodeDef& proto) {
-  if (++model_.nodes_imported > limits::kNodesImportedMax)
-    return invalid("[onnx] the model has more than {} nodes, with its functions and loops", limits::kNodesImportedMax);
+  if (++model_.nodes_imported > model_.nodes_imported_max)
+    return error(Code::kResourceExhausted,
+                 "[onnx] loops nest too deep in node '{}' ({}): the types they carry take too "
+                 "long to find",
+                 proto.name().substr(0, 200), proto.op_type().substr(0, 200));
   if (const pb::Function* f = model_.functions.find(proto)) return import_call(proto, *f);
   return import_operator(proto, operator_key(proto.domain(), proto.op_type()));
 }
@@ -244,7 +254,7 @@ Result<Graph> GraphBuilder::build(const pb::GraphDef& proto) {
   // What users ask for by name has it, whatever names came up for values in between.
   for (int i = 0; i < proto.output_size(); ++i) {
     const ValueId holder = graph_.find_value(proto.output(i).name());
-    if (holder == kNoValue || graph_.value(holder).kind != ValueKind::kInput)
+    if (holder == kNoValue || (graph_.value(holder).kind != ValueKind::kInput && !graph_.is_output(holder)))
       graph_.claim_name(graph_.outputs()[static_cast<size_t>(i)], proto.output(i).name());
   }
   return std::move(graph_);

@@ -4,7 +4,7 @@
 // Nodes may come in any order. Types and known elements are followed while nodes are added, so shapes computed
 // by the model (Shape -> Gather -> Concat -> Reshape) become symbols. A body's carried values have the types that all
 // iterations agree on, found by building it again until they do.
-// Ownership: borrowed protos must outlive it. Limits: kSubgraphDepthMax, kNodesImportedMax.
+// Ownership: borrowed protos must outlive it. Limits: kSubgraphDepthMax, ModelContext::nodes_imported_max.
 #pragma once
 
 #include <map>
@@ -25,7 +25,7 @@ struct ModelContext {
   FunctionTable functions;
   std::map<std::string, std::string> symbols;  // dim_param -> unique identifier
   std::set<std::string> symbols_taken;
-  int64_t nodes_imported = 0;
+  int64_t nodes_imported = 0, nodes_imported_max = 0;  // bodies of loops count for each time they are built
 
   Dim symbol(const std::string& dim_param);
 };
@@ -43,6 +43,8 @@ class GraphBuilder {
   ValueId add_constant(std::string name, Tensor tensor, bool file_backed = false);
   // Joins a node; output names may be shorter than the outputs. Errors: from inference.
   Result<std::vector<ValueId>> add_node(Node node, const std::vector<std::string>& output_names, size_t num_outputs);
+  // The value that the file calls `name`, if it is made by what was added so far. Errors: kInvalidArgument.
+  Result<ValueId> find_value(const std::string& name) const;
   const InferredValue& known(ValueId v) const { return known_[static_cast<size_t>(v)]; }
 
  private:

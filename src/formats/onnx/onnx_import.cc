@@ -16,6 +16,9 @@ namespace pb = onnx::pb;
 
 constexpr int64_t kIrMin = 1, kIrMax = 14;
 constexpr size_t kNodesNamedMax = 3;  // of one unknown operator
+// A loop's body is built again until the types that it carries settle, the bodies in it each time: together so many
+// nodes for each node of the model, and for small models these at least.
+constexpr int64_t kBuildsMax = 64, kBuiltNodesMin = 1 << 17;
 
 bool standard_domain(const std::string& domain) { return domain.empty() || domain == "ai.onnx"; }
 
@@ -92,16 +95,20 @@ Result<Graph> import(std::span<const std::byte> bytes, const std::string& folder
     return error(Code::kDataLoss,
                  "[onnx] the file is not a complete protobuf message: damaged, or not an ONNX model; export or "
                  "download it again");
-  auto opsets = INGOT_TRY(check_header(*model));
   int64_t nodes = 0;
   INGOT_TRY(check_size(model->graph().node(), model->graph().name(), 0, nodes));
   for (const auto& f : model->functions()) INGOT_TRY(check_size(f.node(), f.name(), 0, nodes));
+  auto opsets = INGOT_TRY(check_header(*model));
   auto functions = INGOT_TRY(onnx::FunctionTable::create(*model));
   UnknownOperators unknown(functions);
   unknown.collect(model->graph().node(), "");
   INGOT_TRY(unknown.check());
+  const int64_t expanded = functions.count_expanded(model->graph().node());
+  if (expanded > limits::kGraphNodesMax)
+    return invalid("[onnx] the model has more than {} nodes, with its functions in place", limits::kGraphNodesMax);
   onnx::ModelContext context{
       .opsets = std::move(opsets), .tensors = onnx::TensorReader(model, folder), .functions = std::move(functions)};
+  context.nodes_imported_max = kBuildsMax * expanded + kBuiltNodesMin;
   return onnx::GraphBuilder(context).build(model->graph());
 }
 

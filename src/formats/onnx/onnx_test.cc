@@ -4,84 +4,11 @@
 #include <fstream>
 
 #include "formats/onnx/onnx_import.h"
+#include "formats/onnx/test_models.h"
 #include "formats/test_files.h"
-#include "onnx.pb.h"
 
 namespace ingot {
 namespace {
-
-namespace pb = onnx::pb;
-
-// Models are built here field by field: the tests need no foreign program.
-class ModelMaker {
- public:
-  explicit ModelMaker(int64_t opset) {
-    model.set_ir_version(8);
-    model.add_opset_import()->set_version(opset);
-    model.mutable_graph()->set_name("g");
-  }
-  pb::GraphDef& graph() { return *model.mutable_graph(); }
-  void input(const std::string& name, std::vector<std::string> dims, int type = 1) {
-    value(graph().add_input(), name, dims, type);
-  }
-  void output(const std::string& name, pb::GraphDef* g = nullptr) {
-    value((g ? g : &graph())->add_output(), name, {}, 1);
-  }
-  pb::NodeDef& node(const std::string& op, std::vector<std::string> in, std::vector<std::string> out,
-                    pb::GraphDef* g = nullptr) {
-    pb::NodeDef& n = *(g ? g : &graph())->add_node();
-    n.set_op_type(op);
-    n.set_name(op + "_node");
-    for (const auto& i : in) n.add_input(i);
-    for (const auto& o : out) n.add_output(o);
-    return n;
-  }
-  void ints(const std::string& name, const std::vector<int64_t>& values) {
-    pb::TensorDef& t = *graph().add_initializer();
-    t.set_name(name);
-    t.set_data_type(7);
-    t.add_dims(static_cast<int64_t>(values.size()));
-    for (int64_t v : values) t.add_int64_data(v);
-  }
-  std::string bytes() const { return model.SerializeAsString(); }
-  Result<Graph> import() const {
-    const std::string b = bytes();
-    return import_onnx_bytes(std::as_bytes(std::span(b)));
-  }
-  std::string error() const {
-    auto g = import();
-    return g ? "" : g.error().message();
-  }
-
-  pb::Model model;
-
- private:
-  static void value(pb::ValueInfo* v, const std::string& name, const std::vector<std::string>& dims, int type) {
-    v->set_name(name);
-    auto* t = v->mutable_type()->mutable_tensor_type();
-    t->set_elem_type(type);
-    for (const auto& d : dims) {
-      auto* dim = t->mutable_shape()->add_dim();
-      if (std::isdigit(static_cast<unsigned char>(d[0])))
-        dim->set_dim_value(std::stoll(d));
-      else
-        dim->set_dim_param(d);
-    }
-  }
-};
-
-void set_ints(pb::NodeDef& n, const std::string& name, std::vector<int64_t> values) {
-  auto* a = n.add_attribute();
-  a->set_name(name);
-  a->set_type(pb::AttributeDef::INTS);
-  for (int64_t v : values) a->add_ints(v);
-}
-void set_int(pb::NodeDef& n, const std::string& name, int64_t value) {
-  auto* a = n.add_attribute();
-  a->set_name(name);
-  a->set_type(pb::AttributeDef::INT);
-  a->set_i(value);
-}
 
 // x [batch,seq,768] -> Reshape to [batch, seq, 12, 64], the shape computed by the model.
 ModelMaker reshaping_model() {
@@ -104,6 +31,32 @@ TEST(OnnxImport, follows_computed_shapes_as_symbols) {
   ASSERT_TRUE(g) << g.error().message();
   EXPECT_EQ(g->value(g->outputs()[0]).type.to_string(), "f32[batch_size,seq,12,64]");
   EXPECT_TRUE(verify(*g));
+}
+
+TEST(OnnxImport, converts_the_forms_of_opset_1) {
+  ModelMaker m(1);
+  m.model.set_ir_version(3);
+  m.input("x", {"2", "2", "3"});
+  m.input("c", {"2"});
+  set_ints(m.node("Reshape", {"x"}, {"r"}), "shape", {2, 6});
+  auto& add = m.node("Add", {"r", "c"}, {"s"});
+  set_int(add, "broadcast", 1);
+  set_int(add, "axis", 0);
+  auto* to = m.node("Cast", {"s"}, {"i"}).add_attribute();
+  to->set_name("to");
+  to->set_type(pb::AttributeDef::STRING);
+  to->set_s("DOUBLE");
+  m.node("Concat", {"i", "i"}, {"y"});
+  m.node("Selu", {"r"}, {"z"});
+  m.output("y");
+  m.output("z");
+  auto g = m.import();
+  ASSERT_TRUE(g) << g.error().message();
+  ASSERT_TRUE(verify(*g));
+  EXPECT_EQ(g->value(g->outputs()[0]).type.to_string(), "f64[2,12]");
+  EXPECT_NE(print(*g).find("alpha=1.6732f"), std::string::npos);
+  to->set_s("DUBBLE");
+  EXPECT_NE(m.error().find("'DUBBLE' is not known"), std::string::npos);
 }
 
 TEST(OnnxImport, converts_old_forms) {

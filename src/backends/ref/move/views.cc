@@ -22,5 +22,6 @@ void ref_Reshape(KernelContext& c) { copy(c); }
 void ref_Flatten(KernelContext& c) { copy(c); }
 void ref_Squeeze(KernelContext& c) { copy(c); }
 void ref_Unsqueeze(KernelContext& c) { copy(c); }
+void ref_ZipMap(KernelContext& c) { copy(c); }
 
 }  // namespace ingot
