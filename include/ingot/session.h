@@ -31,6 +31,13 @@ INGOT_RESULT ingot_tensor_from_strings(const int64_t* dims, size_t rank, const c
 INGOT_RESULT ingot_value_share(const ingot_value* value, ingot_value** other);
 INGOT_API void ingot_value_release(ingot_value* value);
 
+/* Sequences, maps (two values: keys, values) and optionals (none or one) hold values. Elements are shared, not copied.
+ * Errors: INGOT_INVALID_ARGUMENT (a tensor), INGOT_OUT_OF_RANGE. */
+INGOT_RESULT ingot_value_get_count(const ingot_value* value, size_t* count);
+INGOT_RESULT ingot_value_get_element(const ingot_value* value, size_t index, ingot_value** element);
+/* A sequence of these values, which should be of one type. */
+INGOT_RESULT ingot_sequence_create(const ingot_value* const* elements, size_t count, ingot_value** value);
+
 /* The functions below fail with INGOT_INVALID_ARGUMENT where the value is not of the right kind. */
 INGOT_RESULT ingot_value_get_kind(const ingot_value* value, ingot_value_kind* kind);
 INGOT_RESULT ingot_tensor_get_dtype(const ingot_value* value, ingot_dtype* dtype);
@@ -60,8 +67,8 @@ typedef struct ingot_port {
   size_t size; /* set by the caller: sizeof(ingot_port) */
   const char* name;
   ingot_value_kind kind;
-  ingot_dtype dtype;
-  int32_t rank;                 /* -1: known only when the model runs */
+  ingot_dtype dtype;            /* of a tensor; else 0 */
+  int32_t rank;                 /* -1: known only when the model runs, or no tensor */
   const int64_t* dims;          /* -1: any size */
   const char* const* dim_names; /* "batch" where dims is -1 and the model names it, else "" */
 } ingot_port;

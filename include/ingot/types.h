@@ -35,7 +35,7 @@
 typedef struct ingot_status ingot_status;           /* why something failed */
 typedef struct ingot_text ingot_text;               /* a text of any length */
 typedef struct ingot_options ingot_options;         /* settings of a session or a language model */
-typedef struct ingot_value ingot_value;             /* a tensor; later also sequences and maps of values */
+typedef struct ingot_value ingot_value;             /* a tensor; or a sequence, map or optional of values */
 typedef struct ingot_session ingot_session;         /* a loaded tensor model */
 typedef struct ingot_run_options ingot_run_options; /* what holds for one run: timeout, cancel, profile */
 typedef struct ingot_binding ingot_binding;         /* values bound to a session's inputs and outputs */
@@ -44,7 +44,7 @@ typedef struct ingot_request ingot_request;         /* a prompt, and how it is t
 typedef struct ingot_generation ingot_generation;   /* an answer while it comes */
 
 /* Grows with every function that is added; a program may ask whether the library is as new as its header. */
-#define INGOT_ABI_VERSION 1
+#define INGOT_ABI_VERSION 2
 INGOT_API uint32_t ingot_abi_version(void);
 /* "0.1.0". */
 INGOT_API const char* ingot_version(void);

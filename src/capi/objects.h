@@ -37,7 +37,7 @@ struct OptionsObject {
 };
 
 struct ValueObject {
-  ingot_value_kind kind = INGOT_TENSOR;
+  ingot_value_kind kind = INGOT_TENSOR;  // of others the tensor holds the elements
   Tensor tensor;
 };
 
@@ -129,6 +129,8 @@ Result<void> fill(T* to, T filled, std::string_view argument) {
 
 // Types of the interface and of the engine. nullopt: no such type.
 std::optional<DType> dtype_of(ingot_dtype dtype);
-ingot_dtype dtype_number(DType dtype);  // 0 for quantized blocks, which no value of the interface has
+ingot_dtype dtype_number(
+    DType dtype);  // 0 for containers, and for quantized blocks, which no value of the interface has
+ingot_value_kind kind_of(DType dtype);
 
 }  // namespace ingot::capi

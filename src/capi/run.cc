@@ -40,7 +40,7 @@ Result<void> check_overlaps(const SessionObject& session, const std::vector<std:
 }
 
 Result<Tensor> allocate_with(const ingot_allocator& a, DType dtype, const Shape& shape) {
-  if (!a.allocate || dtype == DType::kString) return allocate_tensor(dtype, shape);
+  if (!a.allocate || holds_objects(dtype)) return allocate_tensor(dtype, shape);
   const size_t bytes = std::max<size_t>(TensorView{dtype, shape, nullptr}.num_bytes(), 1);
   void* data = a.allocate(a.context, bytes);
   if (!data) return error(Code::kResourceExhausted, "[capi] the allocator has no {} bytes", bytes);
@@ -62,7 +62,7 @@ Result<void*> place(const SessionObject& session, std::vector<Target>& targets, 
     target->result = target->given;
   } else {
     target->result = std::make_shared<ValueObject>(
-        ValueObject{INGOT_TENSOR, INGOT_TRY(allocate_with(target->allocator, dtype, shape))});
+        ValueObject{kind_of(dtype), INGOT_TRY(allocate_with(target->allocator, dtype, shape))});
   }
   return target->result->tensor.mutable_as<void>();
 }
@@ -98,14 +98,8 @@ Result<void> run_session(SessionObject& session, RunOptionsObject* options,
   std::vector<TensorView> views;
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (!inputs[i]) return invalid("[capi] input '{}' is missing", printable(session.inputs.list()[i].name));
-    if (inputs[i]->kind != INGOT_TENSOR)
-      return invalid("[capi] input '{}' is not a tensor", printable(session.inputs.list()[i].name));
     views.push_back(inputs[i]->tensor);
   }
-  for (const Target& t : targets)
-    if (t.given && t.given->kind != INGOT_TENSOR)
-      return invalid("[capi] the value given for output '{}' is not a tensor",
-                     printable(session.outputs.list()[t.output].name));
   INGOT_TRY(check_overlaps(session, inputs, targets));
   Profile profile;
   const bool profiled = options && options->profile.load();

@@ -83,7 +83,7 @@ Result<void> describe(const Ports& ports, size_t index, ingot_port* to) {
   return fill(to,
               ingot_port{.size = sizeof(ingot_port),
                          .name = p.name.c_str(),
-                         .kind = INGOT_TENSOR,
+                         .kind = kind_of(p.dtype),
                          .dtype = dtype_number(p.dtype),
                          .rank = p.ranked ? static_cast<int32_t>(p.dims.size()) : -1,
                          .dims = p.dims.data(),
@@ -96,7 +96,8 @@ Result<void> describe(const Ports& ports, size_t index, ingot_port* to) {
 Ports::Ports(const Graph& graph, const std::vector<ValueId>& values) {
   for (const ValueId id : values) {
     const Value& value = graph.value(id);
-    Port& p = list_.emplace_back(Port{.name = value.name, .dtype = value.type.dtype, .ranked = value.type.ranked()});
+    Port& p = list_.emplace_back(Port{.name = value.name, .dtype = value.type.dtype});
+    p.ranked = !value.type.is_container() && value.type.ranked();
     if (!p.ranked) continue;
     for (const Dim& d : *value.type.dims) {
       p.dims.push_back(d.is_const() ? d.value() : -1);

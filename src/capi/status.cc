@@ -54,6 +54,13 @@ ingot_dtype dtype_number(DType dtype) {
   return 0;
 }
 
+ingot_value_kind kind_of(DType dtype) {
+  return dtype == DType::kSequence   ? INGOT_SEQUENCE
+         : dtype == DType::kMap      ? INGOT_MAP
+         : dtype == DType::kOptional ? INGOT_OPTIONAL
+                                     : INGOT_TENSOR;
+}
+
 ingot_status* status_handle(Result<void> result) noexcept {
   if (result) return nullptr;
   try {

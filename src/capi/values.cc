@@ -46,13 +46,14 @@ Result<std::shared_ptr<ValueObject>> tensor_of(const ingot_value* value) {
 }
 
 ingot_value* handle_of(Tensor tensor) {
-  return make_handle<ingot_value>(std::make_shared<ValueObject>(ValueObject{INGOT_TENSOR, std::move(tensor)}));
+  const ingot_value_kind kind = kind_of(tensor.dtype());
+  return make_handle<ingot_value>(std::make_shared<ValueObject>(ValueObject{kind, std::move(tensor)}));
 }
 
 }  // namespace
 
 Result<Tensor> allocate_tensor(DType dtype, const Shape& shape) {
-  if (dtype == DType::kString) return Tensor::allocate(dtype, shape);
+  if (holds_objects(dtype)) return Tensor::allocate(dtype, shape);
   TensorView view{dtype, shape, nullptr};
   const std::shared_ptr<void> memory = INGOT_TRY(allocate_memory(view.num_bytes()));
   view.data = memory.get();
@@ -142,6 +143,42 @@ ingot_status* ingot_value_get_kind(const ingot_value* value, ingot_value_kind* k
   return entry([&]() -> Result<void> {
     INGOT_TRY(check_pointer(kind, "kind"));
     *kind = INGOT_TRY(object_of(value, "value"))->kind;
+    return {};
+  });
+}
+
+ingot_status* ingot_value_get_count(const ingot_value* value, size_t* count) {
+  return entry([&]() -> Result<void> {
+    INGOT_TRY(check_pointer(count, "count"));
+    const auto object = INGOT_TRY(object_of(value, "value"));
+    if (object->kind == INGOT_TENSOR) return invalid("[capi] argument 'value' is a tensor: it has no values in it");
+    *count = static_cast<size_t>(object->tensor.shape().num_elements());
+    return {};
+  });
+}
+
+ingot_status* ingot_value_get_element(const ingot_value* value, size_t index, ingot_value** element) {
+  return entry([&]() -> Result<void> {
+    INGOT_TRY(check_pointer(element, "element"));
+    const auto object = INGOT_TRY(object_of(value, "value"));
+    if (object->kind == INGOT_TENSOR) return invalid("[capi] argument 'value' is a tensor: it has no values in it");
+    const auto count = static_cast<size_t>(object->tensor.shape().num_elements());
+    if (index >= count) return error(Code::kOutOfRange, "[capi] argument 'index': {} of {} values", index, count);
+    *element = handle_of(object->tensor.as<Tensor>()[index]);
+    return {};
+  });
+}
+
+ingot_status* ingot_sequence_create(const ingot_value* const* elements, size_t count, ingot_value** value) {
+  return entry([&]() -> Result<void> {
+    INGOT_TRY(check_pointer(value, "value"));
+    if (count > 0) INGOT_TRY(check_pointer(elements, "elements"));
+    if (count > static_cast<size_t>(limits::kGraphNodesMax))
+      return invalid("[capi] argument 'count': {} is over the limit of {}", count, limits::kGraphNodesMax);
+    Tensor sequence = Tensor::allocate(DType::kSequence, {static_cast<int64_t>(count)});
+    for (size_t i = 0; i < count; ++i)
+      sequence.mutable_as<Tensor>()[i] = INGOT_TRY(object_of(elements[i], "elements"))->tensor;
+    *value = handle_of(std::move(sequence));
     return {};
   });
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <limits>
 #include <new>
 
@@ -112,7 +111,7 @@ Result<bool> ExecutionContext::place_outputs(const OutputPlacer* place) {
   for (size_t i = 0; i < outputs.size(); ++i) {
     const Value& value = plan_->graph().value(outputs[i]);
     const BoundValue& b = binding_->values[static_cast<size_t>(outputs[i])];
-    if (b.offset == kUnplaced || value.type.dtype == DType::kString) continue;
+    if (b.offset == kUnplaced || holds_objects(value.type.dtype)) continue;
     if (std::ranges::find(placing_, b.block, &Placed::block) != placing_.end()) continue;
     if (void* data = INGOT_TRY((*place)(i, value.type.dtype, b.shape)))
       placing_[i] = {b.block, static_cast<std::byte*>(data)};
@@ -135,10 +134,7 @@ Result<void> ExecutionContext::copy_outputs(const OutputPlacer& place) {
     const TensorView from = output(i);
     void* to = INGOT_TRY(place(i, from.dtype, from.shape));
     if (!to) continue;
-    if (from.dtype == DType::kString)
-      std::copy_n(from.as<std::string>(), from.num_elements(), static_cast<std::string*>(to));
-    else if (from.num_bytes() > 0)
-      std::memcpy(to, from.data, from.num_bytes());
+    copy_elements(from, {from.dtype, from.shape, to});
   }
   return {};
 }

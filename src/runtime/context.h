@@ -30,7 +30,7 @@ struct StepTime {
 };
 
 // Where output `i` goes: asked before the run if its shape is known then and its memory is its own, otherwise after it,
-// for a copy. Memory for its bytes (strings: std::string objects), naturally aligned; null: nowhere.
+// for a copy. Memory for its bytes (or for its objects: std::string, Tensor), naturally aligned; null: nowhere.
 using OutputPlacer = std::function<Result<void*>(size_t i, DType dtype, const Shape& shape)>;
 
 class ExecutionContext {

@@ -67,6 +67,8 @@ def to_value(array: Any, wanted: int | None = None, writable: bool = False) -> _
     """
     if isinstance(array, _native.Value):
         return array
+    if wanted == 0:  # no tensor: a sequence
+        return _native.Value.sequence([to_value(a) for a in array])
     array = np.asarray(array)
     if array.dtype.kind in "OUST":
         texts = [t if isinstance(t, (str, bytes)) else str(t) for t in array.reshape(-1).tolist()]
@@ -96,8 +98,11 @@ class _Memory:
                                     "version": 3}
 
 
-def to_numpy(value: _native.Value) -> np.ndarray:
-    """An array over the value's memory, which lives as long as the array does."""
+def to_numpy(value: _native.Value) -> Any:
+    """An array over the value's memory, which lives as long as the array does; of a sequence a list of them."""
+    elements = value.elements()
+    if elements is not None:
+        return [to_numpy(e) for e in elements]
     number = value.dtype
     if number == STRING:
         out = np.empty(value.shape, dtype=object)

@@ -129,7 +129,7 @@ def _port(name: str, number: int, dims: list | None) -> Port:
     try:
         dtype = numpy_dtype(number)
     except Error:
-        dtype = np.dtype(np.uint8)  # several elements in a byte
+        dtype = np.dtype(np.uint8 if number else object)  # several elements in a byte; or a sequence
     return Port(name, dtype, None if dims is None else tuple(dims))
 
 

@@ -63,6 +63,30 @@ uintptr_t address_of(const ingot::Value& value) {
   return reinterpret_cast<uintptr_t>(data);
 }
 
+// None for a tensor.
+nb::object elements_of(const ingot::Value& value) {
+  ingot_value_kind kind = 0;
+  ingot::check(ingot_value_get_kind(value.get(), &kind));
+  if (kind == INGOT_TENSOR) return nb::none();
+  size_t count = 0;
+  ingot::check(ingot_value_get_count(value.get(), &count));
+  nb::list out;
+  for (size_t i = 0; i < count; ++i) {
+    ingot_value* element = nullptr;
+    ingot::check(ingot_value_get_element(value.get(), i, &element));
+    out.append(nb::cast(ingot::Value(element)));
+  }
+  return out;
+}
+
+ingot::Value sequence_of(const nb::list& values) {
+  std::vector<const ingot_value*> elements;
+  for (const nb::handle value : values) elements.push_back(nb::cast<ingot::Value&>(value).get());
+  ingot_value* sequence = nullptr;
+  ingot::check(ingot_sequence_create(elements.data(), elements.size(), &sequence));
+  return ingot::Value(sequence);
+}
+
 // Signals are the main thread's; others need not wait for the GIL. The exception stays set in this thread.
 int go_on(void*) {
   if (::syscall(SYS_gettid) != ::getpid()) return 1;
@@ -158,7 +182,9 @@ NB_MODULE(_native, m) {
       .def_prop_ro("dtype", &ingot::Value::dtype)
       .def_prop_ro("shape", [](const ingot::Value& v) { return nb::tuple(nb::cast(v.shape())); })
       .def_prop_ro("address", &address_of)
-      .def("strings", &strings_of);
+      .def("strings", &strings_of)
+      .def("elements", &elements_of)
+      .def_static("sequence", &sequence_of);
 
   nb::class_<RunOptions>(m, "RunOptions")
       .def(nb::init<>())

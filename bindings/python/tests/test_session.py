@@ -144,6 +144,21 @@ def test_strings_go_through():
         assert y.dtype == object and list(y) == list(texts)
 
 
+def test_sequences_are_lists():
+    nodes = [helper.make_node("SequenceInsert", ["s", "x"], ["t"]), helper.make_node("SequenceAt", ["t", "i"], ["y"])]
+    graph = helper.make_graph(nodes, "g", [helper.make_tensor_sequence_value_info("s", F, None),
+                                           helper.make_tensor_value_info("x", F, ["n"]),
+                                           helper.make_tensor_value_info("i", TensorProto.INT64, [])],
+                              [helper.make_tensor_sequence_value_info("t", F, None),
+                               helper.make_tensor_value_info("y", F, ["m"])])
+    data = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+    a, b, x = (np.arange(n, dtype=np.float32) for n in (2, 3, 4))
+    t, y = ingot.Session(data).run(None, {"s": [a, b], "x": x, "i": np.int64(1)})
+    assert len(t) == 3
+    for got, want in zip([*t, y], [a, b, x, b]):
+        np.testing.assert_array_equal(got, want)
+
+
 def test_errors_say_what_is_wrong_and_carry_a_code(layer, layer_feed, tmp_path):
     session = ingot.Session(layer)
     cases = [({"x": layer_feed["x"]}, "input 'w' is missing"),
