@@ -127,8 +127,9 @@ std::chrono::steady_clock::time_point ModelRepository::put_idle_away(std::unique
 }
 
 void ModelRepository::acquire(const std::string& name, int64_t version, OnServable done) {
-  Result<std::shared_ptr<Servable>> found = use(name, version);
-  if (found || !comes_on_demand(name)) return done(std::move(found));
+  bool comes = false;
+  Result<std::shared_ptr<Servable>> found = use(name, version, &comes);
+  if (found || !comes) return done(std::move(found));
   const auto shared = std::make_shared<OnServable>(std::move(done));
   // On the loading thread: nothing can take the model away before it was handed over.
   const auto begun = submit_load(name, {}, LoadCause::kDemand, [this, name, version, shared](Result<void> loaded) {
@@ -140,9 +141,9 @@ void ModelRepository::acquire(const std::string& name, int64_t version, OnServab
 }
 
 // find() by a request that will use the model.
-Result<std::shared_ptr<Servable>> ModelRepository::use(std::string_view name, int64_t version) {
+Result<std::shared_ptr<Servable>> ModelRepository::use(std::string_view name, int64_t version, bool* comes) {
   const std::lock_guard lock(mutex_);
-  auto found = find_locked(name, version);
+  auto found = find_locked(name, version, comes);
   if (found) entries_.find(real_name(name))->second.last_used = std::chrono::steady_clock::now();
   return found;
 }
