@@ -166,7 +166,7 @@ class ModelRepository {
                            std::function<void(Result<void>)> done);
   bool is_loaded(const Job& job);
   size_t bytes_loaded() const;
-  bool may_go(const std::string& name, const Entry& entry) const;
+  static bool may_go(const Entry& entry);
   void put_away(const std::string& name, Entry& entry, Servables& taken);
   Result<void> make_room(const Job& job, int64_t version, size_t bytes);
   std::chrono::steady_clock::time_point put_idle_away(std::unique_lock<std::mutex>& lock);
