@@ -11,8 +11,9 @@ namespace ingot::server {
 boost::asio::awaitable<Result<std::shared_ptr<serving::Servable>>> acquire(serving::ModelRepository& models,
                                                                            std::string name, int64_t version) {
   using Found = Result<std::shared_ptr<serving::Servable>>;
-  auto found = models.use(name, version);
-  if (found || !models.comes_on_demand(name)) co_return found;
+  bool comes = false;
+  auto found = models.use(name, version, &comes);
+  if (found || !comes) co_return found;
   const auto strand = co_await boost::asio::this_coro::executor;
   http::ChannelReader<Found> reader(strand);
   boost::asio::steady_timer late(strand, kAcquireWaitMax);

@@ -173,13 +173,15 @@ void ModelRepository::forget(const std::string& name) {
   tell_change();
 }
 
-Result<std::shared_ptr<Servable>> ModelRepository::find(std::string_view name, int64_t version) const {
+Result<std::shared_ptr<Servable>> ModelRepository::find(std::string_view name, int64_t version, bool* comes) const {
   const std::lock_guard lock(mutex_);
-  return find_locked(name, version);
+  return find_locked(name, version, comes);
 }
 
-Result<std::shared_ptr<Servable>> ModelRepository::find_locked(std::string_view name, int64_t version) const {
+Result<std::shared_ptr<Servable>> ModelRepository::find_locked(std::string_view name, int64_t version,
+                                                               bool* comes) const {
   const auto found = entries_.find(real_name(name));
+  if (comes) *comes = found != entries_.end() && found->second.on_demand;
   if (found == entries_.end()) return not_found("[serve] there is no model '{}'", printable(name));
   const auto& versions = found->second.versions;
   const Version* last = nullptr;

@@ -118,13 +118,14 @@ class ModelRepository {
   // on the loading thread; it must not block. Errors: those of find; kUnavailable (it finds no room, with the reason).
   void acquire(const std::string& name, int64_t version, OnServable done);
   // find() for a request that uses the model, which counts for who was not used for longest.
-  Result<std::shared_ptr<Servable>> use(std::string_view name, int64_t version);
+  // comes: whether acquire() would have it loaded, at the same moment. Errors: those of find.
+  Result<std::shared_ptr<Servable>> use(std::string_view name, int64_t version, bool* comes = nullptr);
   // A request would have it loaded.
   bool comes_on_demand(std::string_view name) const;
 
   // version 0: the highest that is ready.
   // Errors: kNotFound (unknown), kUnavailable (loading, failed or unloaded, with the reason).
-  Result<std::shared_ptr<Servable>> find(std::string_view name, int64_t version = 0) const;
+  Result<std::shared_ptr<Servable>> find(std::string_view name, int64_t version = 0, bool* comes = nullptr) const;
   bool knows(std::string_view name) const;
   std::vector<int64_t> ready_versions(std::string_view name) const;
   // All versions that were ever asked for, and the names of the rest; by name and version.
@@ -160,12 +161,12 @@ class ModelRepository {
   void run();
   void tell_change();
   std::string_view real_name(std::string_view name) const;
-  Result<std::shared_ptr<Servable>> find_locked(std::string_view name, int64_t version) const;
+  Result<std::shared_ptr<Servable>> find_locked(std::string_view name, int64_t version, bool* comes) const;
   Result<void> submit_load(const std::string& name, std::string config, LoadCause cause,
                            std::function<void(Result<void>)> done);
   bool is_loaded(const Job& job);
   size_t bytes_loaded() const;
-  bool may_go(const std::string& name, const Entry& entry) const;
+  static bool may_go(const Entry& entry);
   void put_away(const std::string& name, Entry& entry, Servables& taken);
   Result<void> make_room(const Job& job, int64_t version, size_t bytes);
   std::chrono::steady_clock::time_point put_idle_away(std::unique_lock<std::mutex>& lock);

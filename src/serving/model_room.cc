@@ -41,19 +41,21 @@ size_t ModelRepository::bytes_loaded() const {
 }
 
 // With the lock held: who holds a model beyond this repository got it under the lock, so nobody can begin to meanwhile.
-bool ModelRepository::may_go(const std::string& name, const Entry& entry) const {
+bool ModelRepository::may_go(const Entry& entry) {
   bool any = false;
   for (const auto& [number, version] : entry.versions) {
     if (version.status.state == ModelState::kLoading || version.servable.use_count() > 1) return false;
     any = any || version.servable;
   }
-  return any && std::ranges::find(jobs_, name, &Job::name) == jobs_.end();
+  return any;
 }
 
 // With the lock held. What was taken is to be freed without it.
 void ModelRepository::put_away(const std::string& name, Entry& entry, Servables& taken) {
   take_out(entry, taken);
   entry.on_demand = true;
+  for (Job& job : jobs_)
+    if (job.name == name) job.generation = entry.generation;  // who waits for it still gets it, in turn
   for (auto& [number, version] : entry.versions) version.status.reason = kIdle;
   ++room_stats_.idle_unloads;
   log::info("[serve] model '{}' was unloaded to make room; it is loaded again when a request names it",
@@ -83,8 +85,7 @@ Result<void> ModelRepository::make_room(const Job& job, int64_t version, size_t 
     }
     std::pair<const std::string, Entry>* oldest = nullptr;
     for (auto& one : entries_)
-      if (&one.second != own && may_go(one.first, one.second) &&
-          (!oldest || one.second.last_used < oldest->second.last_used))
+      if (&one.second != own && may_go(one.second) && (!oldest || one.second.last_used < oldest->second.last_used))
         oldest = &one;
     if (oldest) {
       put_away(oldest->first, oldest->second, taken);
@@ -112,7 +113,7 @@ std::chrono::steady_clock::time_point ModelRepository::put_idle_away(std::unique
     const bool any =
         std::ranges::any_of(entry.versions, [](const auto& one) { return one.second.servable != nullptr; });
     if (!any) continue;
-    if (!may_go(name, entry)) entry.last_used = now;
+    if (!may_go(entry)) entry.last_used = now;
     if (now - entry.last_used >= room_.idle_max)
       put_away(name, entry, taken);
     else
@@ -127,8 +128,9 @@ std::chrono::steady_clock::time_point ModelRepository::put_idle_away(std::unique
 }
 
 void ModelRepository::acquire(const std::string& name, int64_t version, OnServable done) {
-  Result<std::shared_ptr<Servable>> found = use(name, version);
-  if (found || !comes_on_demand(name)) return done(std::move(found));
+  bool comes = false;
+  Result<std::shared_ptr<Servable>> found = use(name, version, &comes);
+  if (found || !comes) return done(std::move(found));
   const auto shared = std::make_shared<OnServable>(std::move(done));
   // On the loading thread: nothing can take the model away before it was handed over.
   const auto begun = submit_load(name, {}, LoadCause::kDemand, [this, name, version, shared](Result<void> loaded) {
@@ -140,9 +142,9 @@ void ModelRepository::acquire(const std::string& name, int64_t version, OnServab
 }
 
 // find() by a request that will use the model.
-Result<std::shared_ptr<Servable>> ModelRepository::use(std::string_view name, int64_t version) {
+Result<std::shared_ptr<Servable>> ModelRepository::use(std::string_view name, int64_t version, bool* comes) {
   const std::lock_guard lock(mutex_);
-  auto found = find_locked(name, version);
+  auto found = find_locked(name, version, comes);
   if (found) entries_.find(real_name(name))->second.last_used = std::chrono::steady_clock::now();
   return found;
 }

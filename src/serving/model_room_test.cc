@@ -127,6 +127,16 @@ TEST_F(Room, many_who_name_a_model_at_once_have_it_loaded_once) {
   EXPECT_EQ(loads_, before + 1);
 }
 
+TEST_F(Room, requests_that_wait_for_different_models_are_served_in_turn) {
+  models_.set_room({.bytes_max = 100});
+  for (const char* name : {"a", "b", "c", "d"}) (void)load(name, LoadCause::kAtStart);
+  std::vector<std::promise<bool>> all(40);
+  for (size_t i = 0; i < all.size(); ++i)  // none waits for the one before
+    models_.acquire(std::string(1, static_cast<char>('a' + i % 4)), 0,
+                    [&told = all[i]](const Found& found) { told.set_value(found.has_value()); });
+  for (auto& one : all) EXPECT_TRUE(one.get_future().get());
+}
+
 TEST_F(Room, what_a_client_unloaded_stays_away_and_what_is_broken_is_not_tried_again) {
   models_.set_room({.bytes_max = 100});
   ASSERT_TRUE(load("a"));

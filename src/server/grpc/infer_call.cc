@@ -27,8 +27,9 @@ class InferCall final : public grpc::ServerUnaryReactor {
     INGOT_TRY(scope_.admit());
     INGOT_TRY(charge(face_, charge_, request_bytes_));
     deadline_ = deadline_of(context);
-    auto found = kserve::use_model(face_.to.models, message.model_name(), message.model_version());
-    if (!found && face_.to.models.comes_on_demand(message.model_name())) {
+    bool comes = false;
+    auto found = kserve::use_model(face_.to.models, message.model_name(), message.model_version(), comes);
+    if (!found && comes) {
       acquire(face_, message.model_name(), message.model_version(), [this, &message](auto model) {
         if (auto begun = guarded([&] { return run(std::move(model), message); }); !begun) end(begun);
       });

@@ -232,9 +232,11 @@ class InferenceService final : public inference::GRPCInferenceService::CallbackS
       reactor->Finish(to_grpc(done));
     };
     const auto admitted = scope->admit();
+    bool comes = false;
     if (!admitted)
       end(std::unexpected(admitted.error()));
-    else if (auto found = find(*request); found || !face_.to.models.comes_on_demand(request->name()))
+    else if (auto found = kserve::use_model(face_.to.models, request->name(), request->version(), comes);
+             found || !comes)
       end(found);
     else
       acquire(face_, request->name(), request->version(), end);

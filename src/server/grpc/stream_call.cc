@@ -123,8 +123,9 @@ void StreamCall::handle(std::unique_ptr<Request> request) {
   slot->taken = taken;
   slots_.push_back(slot);
   if (!room) return fill(slot, failure_of(request->id(), room.error()));
-  auto model = kserve::use_model(face_.to.models, request->model_name(), request->model_version());
-  if (!model && face_.to.models.comes_on_demand(request->model_name())) {
+  bool comes = false;
+  auto model = kserve::use_model(face_.to.models, request->model_name(), request->model_version(), comes);
+  if (!model && comes) {
     const std::shared_ptr<Request> waiting = std::move(request);
     return acquire(face_, waiting->model_name(), waiting->model_version(),
                    [self = shared_from_this(), waiting, slot](auto found) {

@@ -132,14 +132,16 @@ Result<std::shared_ptr<serving::Servable>> find_model(const serving::ModelReposi
 }
 
 Result<std::shared_ptr<serving::Servable>> use_model(serving::ModelRepository& models, std::string_view name,
-                                                     std::string_view version) {
+                                                     std::string_view version, bool& comes) {
   const int64_t number = INGOT_TRY(version_number(version));
-  return told(models, name, number, models.use(name, number));
+  return told(models, name, number, models.use(name, number, &comes));
 }
 
 Result<void> check_ready(const serving::ModelRepository& models, std::string_view name, std::string_view version) {
-  const auto found = find_model(models, name, version);
-  if (!found && !models.comes_on_demand(name)) return std::unexpected(found.error());
+  const int64_t number = INGOT_TRY(version_number(version));
+  bool comes = false;
+  const auto found = told(models, name, number, models.find(name, number, &comes));
+  if (!found && !comes) return std::unexpected(found.error());
   return {};
 }
 

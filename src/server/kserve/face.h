@@ -34,9 +34,9 @@ http::Response error_response(const Status& failure);
 // Errors: kNotFound (name, version), kUnavailable (not loaded, with the reason).
 Result<std::shared_ptr<serving::Servable>> find_model(const serving::ModelRepository& models, std::string_view name,
                                                       std::string_view version);
-// The same for a request that uses the model.
+// The same for a request that uses the model. comes: acquire_model() would have it loaded.
 Result<std::shared_ptr<serving::Servable>> use_model(serving::ModelRepository& models, std::string_view name,
-                                                     std::string_view version);
+                                                     std::string_view version, bool& comes);
 // Whether a request that names it would be answered. Errors: as find_model.
 Result<void> check_ready(const serving::ModelRepository& models, std::string_view name, std::string_view version);
 // use_model(), where one that was put away is loaded first.

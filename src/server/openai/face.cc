@@ -17,11 +17,12 @@ Parsed<std::shared_ptr<serving::Servable>> find_model(const Face& face, const st
     if (wanted.empty())
       return std::unexpected(ApiError(Status(Code::kNotFound, "[openai] no language model is served here"), "model"));
   }
-  auto found = face.models.use(wanted, 0);
+  bool comes = false;
+  auto found = face.models.use(wanted, 0, &comes);
   if (!found) {
     const bool unknown = found.error().code() == Code::kNotFound;
     ApiError failure(found.error(), "model", unknown ? "model_not_found" : "model_not_ready");
-    if (face.models.comes_on_demand(wanted)) failure.idle_model = wanted;
+    if (comes) failure.idle_model = wanted;
     return std::unexpected(std::move(failure));
   }
   if (!(*found)->language)
