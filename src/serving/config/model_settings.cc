@@ -250,11 +250,12 @@ Result<ModelSettings> read(const ModelConfig& config) {
   INGOT_TRY(read_batching(config, out));
   INGOT_TRY(read_instances(config, out));
   INGOT_TRY(read_versions(config.version_policy(), out.versions));
+  // Text and JSON let any bytes into strings, also by escapes; the binary form lets only UTF-8 out of them.
+  if (!ModelConfig().ParseFromString(config.SerializeAsString())) return invalid("[config] a string is not UTF-8");
   util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;
   if (const auto done = util::MessageToJsonString(config, &out.json, options); !done.ok())
     return invalid("[config] {}", printable(done.ToString()));
-  if (valid_utf8(out.json) != out.json) return invalid("[config] a string is not UTF-8");
   return out;
 }
 

@@ -91,6 +91,14 @@ TEST(ModelSettings, what_is_wrong_is_told_with_its_field_and_value) {
   }
 }
 
+TEST(ModelSettings, a_string_that_is_not_utf8_is_refused) {
+  for (const char* text : {"output [ { name: \"\xe3\" data_type: TYPE_STRING dims: [ 4 ] } ]", "name: '\\343'"}) {
+    const auto s = parse_settings(text);
+    ASSERT_FALSE(s) << text;
+    EXPECT_NE(s.error().message().find("UTF-8"), std::string::npos) << s.error().message();
+  }
+}
+
 TEST(ModelSettings, deep_nesting_ends_with_an_error) {
   std::string text;
   for (int i = 0; i < 100'000; ++i) text += "model_warmup { inputs { value { ";
