@@ -10,6 +10,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/json.hpp>
+#include <utility>
 
 namespace ingot::cli::load {
 namespace {
@@ -109,42 +110,49 @@ asio::awaitable<Record> Client::post(std::string path, const Message& message) {
   record.sent = Clock::now();
   Events events(record);
   std::string error_body;
-  try {
-    if (!stream_) co_await connect();
-    stream_->expires_after(std::chrono::milliseconds(static_cast<int64_t>(options_.timeout_s * 1000)));
-    http::request<http::span_body<const char>> request{http::verb::post, target_.path + path, 11};
-    request.set(http::field::host, target_.host);
-    request.set(http::field::content_type, message.content_type);
-    if (!message.binary_header_bytes.empty())
-      request.set("Inference-Header-Content-Length", message.binary_header_bytes);
-    if (!options_.api_key.empty()) request.set(http::field::authorization, "Bearer " + options_.api_key);
-    request.body() = {message.body.data(), message.body.size()};
-    request.prepare_payload();
-    co_await http::async_write(*stream_, request, asio::use_awaitable);
+  bool stale = true;  // a server may close a connection between two requests: then a new one is made
+  while (std::exchange(stale, false)) {
+    const bool reused = stream_.has_value();
+    bool answered = false;
+    try {
+      if (!stream_) co_await connect();
+      stream_->expires_after(std::chrono::milliseconds(static_cast<int64_t>(options_.timeout_s * 1000)));
+      http::request<http::span_body<const char>> request{http::verb::post, target_.path + path, 11};
+      request.set(http::field::host, target_.host);
+      request.set(http::field::content_type, message.content_type);
+      if (!message.binary_header_bytes.empty())
+        request.set("Inference-Header-Content-Length", message.binary_header_bytes);
+      if (!options_.api_key.empty()) request.set(http::field::authorization, "Bearer " + options_.api_key);
+      request.body() = {message.body.data(), message.body.size()};
+      request.prepare_payload();
+      co_await http::async_write(*stream_, request, asio::use_awaitable);
 
-    beast::flat_buffer buffer;
-    http::response_parser<http::buffer_body> parser;
-    parser.body_limit(boost::none);
-    co_await http::async_read_header(*stream_, buffer, parser, asio::use_awaitable);
-    const int status = parser.get().result_int();
-    std::array<char, 16384> piece;
-    while (!parser.is_done()) {
-      parser.get().body().data = piece.data();
-      parser.get().body().size = piece.size();
-      beast::error_code ec;
-      co_await http::async_read_some(*stream_, buffer, parser, asio::redirect_error(asio::use_awaitable, ec));
-      if (ec && ec != http::error::need_buffer) throw boost::system::system_error(ec);
-      const std::string_view got(piece.data(), piece.size() - parser.get().body().size);
-      if (status == 200)
-        events.feed(got);
-      else if (error_body.size() < kTextMax)
-        error_body += got;
+      beast::flat_buffer buffer;
+      http::response_parser<http::buffer_body> parser;
+      parser.body_limit(boost::none);
+      co_await http::async_read_header(*stream_, buffer, parser, asio::use_awaitable);
+      answered = true;
+      const int status = parser.get().result_int();
+      std::array<char, 16384> piece;
+      while (!parser.is_done()) {
+        parser.get().body().data = piece.data();
+        parser.get().body().size = piece.size();
+        beast::error_code ec;
+        co_await http::async_read_some(*stream_, buffer, parser, asio::redirect_error(asio::use_awaitable, ec));
+        if (ec && ec != http::error::need_buffer) throw boost::system::system_error(ec);
+        const std::string_view got(piece.data(), piece.size() - parser.get().body().size);
+        if (status == 200)
+          events.feed(got);
+        else if (error_body.size() < kTextMax)
+          error_body += got;
+      }
+      if (status != 200) record.error = fmt::format("HTTP {}: {}", status, error_body);
+      if (!parser.get().keep_alive()) stream_.reset();
+    } catch (const boost::system::system_error& e) {
+      stale = reused && !answered;
+      if (!stale) record.error = fmt::format("{}:{}: {}", target_.host, target_.port, e.code().message());
+      stream_.reset();
     }
-    if (status != 200) record.error = fmt::format("HTTP {}: {}", status, error_body);
-    if (!parser.get().keep_alive()) stream_.reset();
-  } catch (const boost::system::system_error& e) {
-    record.error = fmt::format("{}:{}: {}", target_.host, target_.port, e.code().message());
-    stream_.reset();
   }
   record.end = Clock::now();
   co_return record;
