@@ -105,7 +105,7 @@ Result<void> read_batches(Options& o) {
     const size_t equals = text.rfind('=');
     const std::string name = text.substr(0, std::min(equals, text.size()));
     std::string rows = equals == std::string::npos ? "" : text.substr(equals + 1);
-    if (integer_in(1, 1 << 20)(rows) != "")
+    if (!integer_in(1, 1 << 20)(rows).empty())
       return invalid("[serve] --batch '{}': give NAME=ROWS, ROWS from 1 to {}", printable(text), 1 << 20);
     const auto model = std::ranges::find(o.app.models, name, &serving::ModelSpec::name);
     if (model == o.app.models.end() || model->kind != serving::ModelKind::kTensor)

@@ -2,6 +2,9 @@
 
 import importlib.metadata
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,23 @@ def model(nodes, inputs, outputs, initializers=(), opset=17):
                              producer_name="conftest", producer_version="1", model_version=7, doc_string="what it does")
     helper.set_model_props(made, {"author": "nobody", "labels": "a,b"})
     return made.SerializeToString()
+
+
+def interrupted(program):
+    """The line that a program prints after Ctrl-C, sent once it printed "ready"; it must then end by itself.
+
+    Signal INT is set to its default first: a shell ignores it in what it starts in the background.
+    """
+    with subprocess.Popen(["env", "--default-signal=INT", sys.executable, "-c", program],
+                          stdout=subprocess.PIPE, text=True) as child:
+        try:
+            assert child.stdout.readline() == "ready\n"
+            child.send_signal(signal.SIGINT)
+            rest, _ = child.communicate(timeout=60)
+            assert child.returncode == 0
+            return rest
+        finally:
+            child.kill()
 
 
 @pytest.fixture(scope="session")

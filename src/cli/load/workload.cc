@@ -161,7 +161,7 @@ std::vector<double> arrivals(const Options& o) {
   double at = 0;
   for (int64_t i = 0; i < o.requests; ++i) {
     if (o.burst > 0)
-      at = static_cast<double>(i / o.burst) * static_cast<double>(o.burst) / o.rate;
+      at = static_cast<double>(i - i % o.burst) / o.rate;
     else if (i > 0)
       at += gap(random);
     out.push_back(at);

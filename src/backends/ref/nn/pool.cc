@@ -75,42 +75,50 @@ void ref_MaxPool(KernelContext& c) {
   });
 }
 
-void ref_AveragePool(KernelContext& c) {
+namespace {
+
+// Each window's result: of_window(for_taps), where for_taps(f) calls f(inside, value) at each tap; padding is 0.
+template <class OfWindow>
+void pool_windows(KernelContext& c, OfWindow of_window) {
   const Window w = window_of(c);
-  const bool with_padding = c.node.attributes.get_int("count_include_pad") != 0;
   const Shape &xs = c.in(0).shape, in(xs.dims().subspan(2)), out(c.out(0).shape.dims().subspan(2));
   dispatch_float(c, c.in(0).dtype, [&]<class T>() {
     T* y = c.out(0).as<T>();
     for (int64_t plane = 0; plane < xs[0] * xs[1]; ++plane)
       for (int64_t o = 0; o < out.num_elements(); ++o) {
         const T* x = c.in(0).as<T>() + plane * in.num_elements();
-        double sum = 0;
-        int64_t count = 0;
-        for_each_tap(w, in, out, o, [&](int64_t from) {
-          if (from >= 0) sum += static_cast<double>(x[from]);
-          count += from >= 0 || with_padding;
+        const double found = of_window([&](auto tap) {
+          for_each_tap(w, in, out, o, [&](int64_t from) {
+            tap(from >= 0, from >= 0 ? static_cast<double>(x[from]) : 0.0);
+          });
         });
-        *y++ = static_cast<T>(static_cast<Compute<T>>(count ? sum / static_cast<double>(count) : 0));
+        *y++ = static_cast<T>(static_cast<Compute<T>>(found));
       }
+  });
+}
+
+}  // namespace
+
+void ref_AveragePool(KernelContext& c) {
+  const bool with_padding = c.node.attributes.get_int("count_include_pad") != 0;
+  pool_windows(c, [&](auto for_taps) {
+    double sum = 0;
+    int64_t count = 0;
+    for_taps([&](bool inside, double v) {
+      sum += v;
+      count += inside || with_padding;
+    });
+    return count ? sum / static_cast<double>(count) : 0;
   });
 }
 
 // The p-norm of each window; padding counts as zeros.
 void ref_LpPool(KernelContext& c) {
-  const Window w = window_of(c);
   const double p = static_cast<double>(c.node.attributes.get_int("p", 2));
-  const Shape &xs = c.in(0).shape, in(xs.dims().subspan(2)), out(c.out(0).shape.dims().subspan(2));
-  dispatch_float(c, c.in(0).dtype, [&]<class T>() {
-    T* y = c.out(0).as<T>();
-    for (int64_t plane = 0; plane < xs[0] * xs[1]; ++plane)
-      for (int64_t o = 0; o < out.num_elements(); ++o) {
-        const T* x = c.in(0).as<T>() + plane * in.num_elements();
-        double sum = 0;
-        for_each_tap(w, in, out, o, [&](int64_t from) {
-          if (from >= 0) sum += std::pow(std::fabs(static_cast<double>(x[from])), p);
-        });
-        *y++ = static_cast<T>(static_cast<Compute<T>>(std::pow(sum, 1 / p)));
-      }
+  pool_windows(c, [&](auto for_taps) {
+    double sum = 0;
+    for_taps([&](bool, double v) { sum += std::pow(std::fabs(v), p); });
+    return std::pow(sum, 1 / p);
   });
 }
 

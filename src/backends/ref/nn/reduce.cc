@@ -1,4 +1,4 @@
-// Reductions along axes, ArgMax and ArgMin, CumSum. Floats are summed in double, in index order.
+// Reductions along axes, ArgMax and ArgMin. Floats are summed in double, in index order.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -176,28 +176,5 @@ void arg_extreme(KernelContext& c) {
 
 void ref_ArgMax(KernelContext& c) { arg_extreme<true>(c); }
 void ref_ArgMin(KernelContext& c) { arg_extreme<false>(c); }
-
-void ref_CumSum(KernelContext& c) {
-  const TensorView& x = c.in(0);
-  if (!is_index_type(c.in(1).dtype) || c.in(1).num_elements() != 1) return invalid_data(c, "axis is not one integer");
-  int64_t axis = index_at(c.in(1), 0);
-  if (axis < 0) axis += x.shape.rank();
-  if (axis < 0 || axis >= x.shape.rank()) return invalid_data(c, fmt::format("axis {} is out of range", axis));
-  const AxisView v(x.shape, static_cast<int>(axis));
-  const bool exclusive = c.node.attributes.get_int("exclusive") != 0,
-             reverse = c.node.attributes.get_int("reverse") != 0;
-  dispatch_number(c, x.dtype, [&]<class T>() {
-    for (int64_t o = 0; o < v.outer; ++o)
-      for (int64_t i = 0; i < v.inner; ++i) {
-        Sum<T> sum = 0;
-        for (int64_t step = 0; step < v.size; ++step) {
-          const int64_t j = reverse ? v.size - 1 - step : step, at = (o * v.size + j) * v.inner + i;
-          const Sum<T> next = sum + static_cast<Sum<T>>(x.as<T>()[at]);
-          c.out(0).as<T>()[at] = static_cast<T>(exclusive ? sum : next);
-          sum = next;
-        }
-      }
-  });
-}
 
 }  // namespace ingot
