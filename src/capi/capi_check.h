@@ -6,12 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "formats/onnx/test_models.h"
 #include "ingot/ingot.h"
-#include "onnx.pb.h"
 
 namespace ingot::capi {
-
-namespace pb = onnx::pb;
 
 // Fails the test with the message; releases the status. True: success.
 inline bool succeeded(ingot_status* status) {
@@ -35,60 +33,29 @@ inline ingot_code code_of(ingot_status* status) {
   return code;
 }
 
-inline void add_value(pb::ValueInfo* v, const std::string& name, int type, const std::vector<std::string>& dims) {
-  v->set_name(name);
-  auto* t = v->mutable_type()->mutable_tensor_type();
-  t->set_elem_type(type);
-  for (const auto& d : dims) {
-    auto* dim = t->mutable_shape()->add_dim();
-    if (std::isdigit(static_cast<unsigned char>(d[0])))
-      dim->set_dim_value(std::stoll(d));
-    else
-      dim->set_dim_param(d);
-  }
-}
-
-inline void add_node(pb::GraphDef& g, const std::string& op, const std::vector<std::string>& in,
-                     const std::vector<std::string>& out) {
-  pb::NodeDef& n = *g.add_node();
-  n.set_op_type(op);
-  n.set_name(op + "_" + out[0]);
-  for (const auto& i : in) n.add_input(i);
-  for (const auto& o : out) n.add_output(o);
-}
-
-inline pb::Model empty_model() {
-  pb::Model m;
-  m.set_ir_version(8);
-  m.set_producer_name("a test");
-  m.add_opset_import()->set_version(13);
-  m.mutable_graph()->set_name("g");
-  return m;
-}
-
 // y = tanh(-x w) and z = relu(y): x f32[batch,3], w f32[3,2].
 inline std::string layer_model() {
-  pb::Model m = empty_model();
-  pb::GraphDef& g = *m.mutable_graph();
-  add_value(g.add_input(), "x", 1, {"batch", "3"});
-  add_value(g.add_input(), "w", 1, {"3", "2"});
-  add_node(g, "MatMul", {"x", "w"}, {"m"});
-  add_node(g, "Neg", {"m"}, {"n"});
-  add_node(g, "Tanh", {"n"}, {"y"});
-  add_node(g, "Relu", {"y"}, {"z"});
-  add_value(g.add_output(), "y", 1, {"batch", "2"});
-  add_value(g.add_output(), "z", 1, {"batch", "2"});
-  return m.SerializeAsString();
+  ModelMaker m(13);
+  m.model.set_producer_name("a test");
+  m.input("x", {"batch", "3"});
+  m.input("w", {"3", "2"});
+  m.node("MatMul", {"x", "w"}, {"m"});
+  m.node("Neg", {"m"}, {"n"});
+  m.node("Tanh", {"n"}, {"y"});
+  m.node("Relu", {"y"}, {"z"});
+  m.output("y", {"batch", "2"});
+  m.output("z", {"batch", "2"});
+  return m.bytes();
 }
 
 // out = in, strings [n].
 inline std::string string_model() {
-  pb::Model m = empty_model();
-  pb::GraphDef& g = *m.mutable_graph();
-  add_value(g.add_input(), "in", 8, {"n"});
-  add_node(g, "Identity", {"in"}, {"out"});
-  add_value(g.add_output(), "out", 8, {"n"});
-  return m.SerializeAsString();
+  constexpr int kString = 8;
+  ModelMaker m(13);
+  m.input("in", {"n"}, kString);
+  m.node("Identity", {"in"}, {"out"});
+  m.output("out", {"n"}, kString);
+  return m.bytes();
 }
 
 inline ingot_session* load(const std::string& model, const char* threads = "2") {

@@ -29,27 +29,11 @@ Result<std::shared_ptr<LlmObject>> load(const std::string& path, const Settings&
 }
 
 Result<RenderOptions> render_options(const char* settings) {
-  RenderOptions options;
-  if (!settings) return options;
+  if (!settings) return RenderOptions{};
   const json::value parsed = INGOT_TRY(parse_json(settings, "[capi] argument 'settings'"));
   const json::object* object = parsed.if_object();
   if (!object) return invalid("[capi] argument 'settings' is no JSON object");
-  for (const auto& [key, value] : *object) {
-    bool* flag = key == "add_generation_prompt"    ? &options.add_generation_prompt
-                 : key == "continue_final_message" ? &options.continue_final_message
-                                                   : nullptr;
-    if (flag) {
-      if (!value.is_bool()) return invalid("[capi] setting '{}' is neither true nor false", std::string_view(key));
-      *flag = value.get_bool();
-    } else if (key == "tools") {
-      options.tools = value;
-    } else if (key == "documents") {
-      options.documents = value;
-    } else {
-      options.variables[key] = value;
-    }
-  }
-  return options;
+  return RenderOptions::from_json(*object);
 }
 
 Result<int64_t> fact(const llm::Engine& engine, std::string_view name) {

@@ -1,34 +1,8 @@
 // Graphs that no builder makes, as an engine file may hold them: refused before a kernel sees them.
-#include <gtest/gtest.h>
-
-#include "ir/infer.h"
+#include "ir/refused_check.h"
 
 namespace ingot {
 namespace {
-
-// What parse and verify say against a graph of these lines; "" if nothing.
-std::string refusal(std::string_view lines) {
-  const auto graph = parse_graph(fmt::format("graph \"g\" {{\n{}\n}}", lines));
-  if (!graph) return graph.error().message();
-  const auto ok = verify(*graph);
-  return ok ? "" : ok.error().message();
-}
-
-// The text with one part of it replaced.
-std::string with(std::string text, std::string_view part, std::string_view other) {
-  const size_t at = text.find(part);
-  EXPECT_NE(at, text.npos) << part;
-  return text.replace(at, part.size(), other);
-}
-
-struct Change {
-  std::string_view part, other;
-};
-
-void expect_refused(const std::string& text, std::initializer_list<Change> changes) {
-  EXPECT_EQ(refusal(text), "");
-  for (const Change& c : changes) EXPECT_NE(refusal(with(text, c.part, c.other)), "") << c.part << " -> " << c.other;
-}
 
 const std::string kAttention = R"(
   input %q: f32[t,32]  input %k: f32[t,16]  input %v: f32[t,16]

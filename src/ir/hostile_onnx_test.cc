@@ -1,33 +1,9 @@
 // ONNX operators that their kernels could not survive, as a model or an engine file may hold them: refused by
 // inference.
-#include <gtest/gtest.h>
-
-#include "ir/infer.h"
+#include "ir/refused_check.h"
 
 namespace ingot {
 namespace {
-
-std::string refusal(std::string_view lines) {
-  const auto graph = parse_graph(fmt::format("graph \"g\" {{\n{}\n}}", lines));
-  if (!graph) return graph.error().message();
-  const auto ok = verify(*graph);
-  return ok ? "" : ok.error().message();
-}
-
-struct Change {
-  std::string_view part, other;
-};
-
-// The text is accepted, and refused with any one of the changes.
-void expect_refused(const std::string& text, std::initializer_list<Change> changes) {
-  EXPECT_EQ(refusal(text), "");
-  for (const Change& c : changes) {
-    std::string changed = text;
-    const size_t at = changed.find(c.part);
-    ASSERT_NE(at, changed.npos) << c.part;
-    EXPECT_NE(refusal(changed.replace(at, c.part.size(), c.other)), "") << c.part << " -> " << c.other;
-  }
-}
 
 TEST(HostileOnnx, attention_fits_its_operands) {
   expect_refused(R"(

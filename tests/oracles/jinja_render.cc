@@ -17,23 +17,10 @@ Result<std::string> render_chat(const boost::json::object& request, std::time_t 
   const auto& chat = request.at("chat").as_object();
   auto parsed = ingot::ChatTemplate::parse(std::string(chat.at("template").as_string()), chat.at("tokens").as_object());
   if (!parsed) return std::unexpected(parsed.error());
-  const auto& given = request.at("options").as_object();
-  ingot::RenderOptions options;
-  options.now = now;
-  for (const auto& [key, value] : given) {
-    if (key == "add_generation_prompt") {
-      options.add_generation_prompt = value.as_bool();
-    } else if (key == "continue_final_message") {
-      options.continue_final_message = value.as_bool();
-    } else if (key == "tools") {
-      options.tools = value;
-    } else if (key == "documents") {
-      options.documents = value;
-    } else {
-      options.variables[key] = value;
-    }
-  }
-  return parsed->render(request.at("messages"), options);
+  auto options = ingot::RenderOptions::from_json(request.at("options").as_object());
+  if (!options) return std::unexpected(options.error());
+  options->now = now;
+  return parsed->render(request.at("messages"), *options);
 }
 
 Result<std::string> render(const boost::json::object& request) {

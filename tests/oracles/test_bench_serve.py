@@ -2,7 +2,6 @@
 
 import http.server
 import json
-import re
 import socketserver
 import subprocess
 import threading
@@ -69,10 +68,18 @@ def slow():
         server.shutdown()
 
 
-def bench(port, *args):
-    done = subprocess.run([str(serving.BINARY), "bench", "serve", "--url", f"http://127.0.0.1:{port}", "--json",
-                           *map(str, args)], capture_output=True, text=True, timeout=120)
+def bench_at(url, *args):
+    done = subprocess.run([str(serving.BINARY), "bench", "serve", "--url", url, "--json", *map(str, args)],
+                          capture_output=True, text=True, timeout=120)
     return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr
+
+
+def bench(port, *args):
+    return bench_at(f"http://127.0.0.1:{port}", *args)
+
+
+def bench_grpc(address, *args):
+    return bench_at(f"grpc://{address}", "--protocol", "kserve-grpc", *args)
 
 
 # A busy machine only makes sleeps longer, so a time is at least what the server waits; the median at most twice that.
@@ -129,8 +136,8 @@ def test_prompts_of_a_file(slow, tmp_path):
 
 def test_nobody_there_and_wrong_urls():
     assert bench(1, "-n", 1)[0] == 1
-    done = subprocess.run([str(serving.BINARY), "bench", "serve", "--url", "ftp://x"], capture_output=True, text=True)
-    assert done.returncode == 2 and re.search("ftp://x", done.stderr)
+    code, _, error = bench_at("ftp://x")
+    assert code == 2 and "ftp://x" in error
 
 
 def test_counts_agree_with_the_servers_metrics(gemma):
@@ -146,23 +153,20 @@ def test_counts_agree_with_the_servers_metrics(gemma):
         assert got["ttft_ms"]["mean"] >= 1e3 * server_ttft * 0.98
 
 
-def test_tensor_models_get_what_their_metadata_asks_for(tmp_path):
+@pytest.mark.parametrize("way", [lambda server: (bench, server.port), lambda server: (bench_grpc, server.grpc)],
+                         ids=["http", "grpc"])
+def test_tensor_models_get_what_their_metadata_asks_for(tmp_path, way):
     model(tmp_path / "add/1/model.onnx", [helper.make_node("Add", ["a", "b"], ["y"])],
           [tensor("a", TensorProto.FLOAT, ["rows", 3]), tensor("b", TensorProto.FLOAT, [1, 3])],
           [tensor("y", TensorProto.FLOAT, ["rows", 3])])
     with serving.Server("--model-repository", tmp_path) as server:
-        code, got, error = bench(server.port, "--api", "infer", "--model", "add", "--batch", 5, "-n", 50, "-c", 4)
+        measure, address = way(server)
+        code, got, error = measure(address, "--api", "infer", "--model", "add", "--batch", 5, "-n", 50, "-c", 4)
         assert code == 0, error
         assert got["requests"] == 50 and got["failed"] == 0 and "ttft_ms" not in got
         assert value(scrape(server), 'nv_inference_request_success{model="add"') == 51  # one warms up
-        code, _, error = bench(server.port, "--api", "infer", "--model", "none")
+        code, _, error = measure(address, "--api", "infer", "--model", "none")
         assert code == 1 and "none" in error
-
-
-def bench_grpc(address, *args):
-    done = subprocess.run([str(serving.BINARY), "bench", "serve", "--protocol", "kserve-grpc", "--url", f"grpc://{address}",
-                           "--json", *map(str, args)], capture_output=True, text=True, timeout=120)
-    return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr
 
 
 def test_language_models_are_measured_over_grpc_too(gemma):
@@ -178,16 +182,6 @@ def test_language_models_are_measured_over_grpc_too(gemma):
         assert code == 1 and "unknown model: 'none'" in error
 
 
-def test_tensor_models_are_measured_over_grpc_too(tmp_path):
-    model(tmp_path / "add/1/model.onnx", [helper.make_node("Add", ["a", "b"], ["y"])],
-          [tensor("a", TensorProto.FLOAT, ["rows", 3]), tensor("b", TensorProto.FLOAT, [1, 3])],
-          [tensor("y", TensorProto.FLOAT, ["rows", 3])])
-    with serving.Server("--model-repository", tmp_path) as server:
-        code, got, error = bench_grpc(server.grpc, "--api", "infer", "--model", "add", "--batch", 5, "-n", 50, "-c", 4)
-        assert code == 0, error
-        assert got["requests"] == 50 and got["failed"] == 0 and "ttft_ms" not in got
-        assert value(scrape(server), 'nv_inference_request_success{model="add"') == 51  # one warms up
-        code, _, error = bench_grpc(server.grpc, "--api", "infer", "--model", "none")
-        assert code == 1 and "none" in error
+def test_no_grpc_server_there_and_wrong_addresses():
     assert bench_grpc("127.0.0.1:1", "--api", "infer", "--model", "add", "--timeout", 5)[0] == 1
     assert bench_grpc("x", "--api", "infer", "--model", "add")[0] == 2

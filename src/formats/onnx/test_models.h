@@ -26,6 +26,9 @@ class ModelMaker {
   void output(const std::string& name, pb::GraphDef* g = nullptr) {
     value((g ? g : &graph())->add_output(), name, {}, 1);
   }
+  void output(const std::string& name, const std::vector<std::string>& dims, int type = 1) {
+    value(graph().add_output(), name, dims, type);
+  }
   pb::NodeDef& node(const std::string& op, std::vector<std::string> in, std::vector<std::string> out,
                     pb::GraphDef* g = nullptr) {
     pb::NodeDef& n = *(g ? g : &graph())->add_node();

@@ -59,6 +59,17 @@ inline Result<void> require_range(InferContext& c, std::string_view attribute, i
   return c.fail("{} {} is not in [{}, {}]", attribute, value, low, high);
 }
 
+// The attribute axes of operand 0, counted from its front. Not for an operand of unknown rank.
+inline Result<std::vector<size_t>> listed_axes(InferContext& c) {
+  std::vector<size_t> axes;
+  for (int64_t a : c.attributes().get_ints("axes")) {
+    auto axis = normalize_axis(a, c.rank(0));
+    if (!axis) return c.fail("{}", axis.error().message());
+    axes.push_back(static_cast<size_t>(*axis));
+  }
+  return axes;
+}
+
 inline Result<void> set_all_unranked(InferContext& c, DType dtype) {
   for (int i = 0; i < c.num_outputs(); ++i) c.set_unranked(i, dtype);
   return {};

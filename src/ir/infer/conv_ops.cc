@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ir/infer.h"
+#include "ir/infer/checks.h"
 #include "ir/window.h"
 
 namespace ingot {
@@ -189,12 +190,7 @@ Result<void> infer_resize(InferContext& c) {
   INGOT_TRY(require_index_list(c, 3));
   if (!c.ranked(0)) return c.set_unranked(0, dtype), Result<void>{};
   Dims out = c.dims(0);
-  std::vector<size_t> axes;
-  for (int64_t a : c.attributes().get_ints("axes")) {
-    auto axis = normalize_axis(a, c.rank(0));
-    if (!axis) return c.fail("{}", axis.error().message());
-    axes.push_back(static_cast<size_t>(*axis));
-  }
+  std::vector<size_t> axes = INGOT_TRY(listed_axes(c));
   if (axes.empty())
     for (size_t i = 0; i < out.size(); ++i) axes.push_back(i);
   const Tensor* scales = c.constant(2);

@@ -20,15 +20,24 @@ Result<void> infer_string_normalizer(InferContext& c) {
   return {};
 }
 
-Result<void> infer_string_split(InferContext& c) {
-  INGOT_TRY(require_dtype(c, 0, DType::kString));
-  c.set(1, Type{DType::kI64, c.type(0).dims});
+namespace {
+
+// Output 0: for each string of the input the pieces it falls into, their number not known before.
+Result<void> set_pieces(InferContext& c) {
   if (!c.ranked(0)) return c.set_unranked(0, DType::kString), Result<void>{};
   if (c.rank(0) + 1 > limits::kRankMax) return c.fail("rank {} is over the limit", c.rank(0) + 1);
   Dims out = c.dims(0);
   out.push_back(Dim::unknown());
   c.set(0, DType::kString, std::move(out));
   return {};
+}
+
+}  // namespace
+
+Result<void> infer_string_split(InferContext& c) {
+  INGOT_TRY(require_dtype(c, 0, DType::kString));
+  c.set(1, Type{DType::kI64, c.type(0).dims});
+  return set_pieces(c);
 }
 
 Result<void> infer_string_concat(InferContext& c) {
@@ -52,12 +61,7 @@ Result<void> infer_tokenizer(InferContext& c) {
   INGOT_TRY(require_dtype(c, 0, DType::kString));
   if (c.attributes().strings("separators").empty() && !c.attributes().has("tokenexp"))
     return c.fail("has neither separators nor tokenexp");
-  if (!c.ranked(0)) return c.set_unranked(0, DType::kString), Result<void>{};
-  if (c.rank(0) + 1 > limits::kRankMax) return c.fail("rank {} is over the limit", c.rank(0) + 1);
-  Dims out = c.dims(0);
-  out.push_back(Dim::unknown());
-  c.set(0, DType::kString, std::move(out));
-  return {};
+  return set_pieces(c);
 }
 
 namespace {

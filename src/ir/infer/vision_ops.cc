@@ -207,12 +207,7 @@ Result<void> infer_center_crop_pad(InferContext& c) {
   INGOT_TRY(require_index_list(c, 1));
   if (!c.ranked(0)) return c.set_unranked(0, c.type(0).dtype), Result<void>{};
   Dims out = c.dims(0);
-  std::vector<size_t> axes;
-  for (int64_t a : c.attributes().get_ints("axes")) {
-    auto axis = normalize_axis(a, c.rank(0));
-    if (!axis) return c.fail("{}", axis.error().message());
-    axes.push_back(static_cast<size_t>(*axis));
-  }
+  std::vector<size_t> axes = INGOT_TRY(listed_axes(c));
   if (!c.attributes().has("axes"))
     for (size_t i = 0; i < out.size(); ++i) axes.push_back(i);
   const Dims sizes = INGOT_TRY(listed_sizes(c, 1, axes.size()));

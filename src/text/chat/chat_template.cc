@@ -100,6 +100,26 @@ Result<std::string> tag_final_message(json::array& messages) {
 
 }  // namespace
 
+Result<RenderOptions> RenderOptions::from_json(const json::object& arguments) {
+  RenderOptions options;
+  for (const auto& [key, value] : arguments) {
+    bool* flag = key == "add_generation_prompt"    ? &options.add_generation_prompt
+                 : key == "continue_final_message" ? &options.continue_final_message
+                                                   : nullptr;
+    if (flag) {
+      if (!value.is_bool()) return invalid("[chat] '{}' is neither true nor false", std::string_view(key));
+      *flag = value.get_bool();
+    } else if (key == "tools") {
+      options.tools = value;
+    } else if (key == "documents") {
+      options.documents = value;
+    } else {
+      options.variables[key] = value;
+    }
+  }
+  return options;
+}
+
 ChatTemplate::ChatTemplate(std::string source, jinja::Template parsed, json::object special_tokens)
     : source_(std::move(source)),
       template_(std::make_shared<const jinja::Template>(std::move(parsed))),

@@ -28,6 +28,10 @@ struct RenderOptions {
   boost::json::value documents;         // null, or an array of {title, text}
   boost::json::object variables;        // more for the template: enable_thinking, ...
   std::optional<std::time_t> now;       // what strftime_now tells; absent: the clock
+
+  // From keyword arguments as transformers' apply_chat_template takes them; what it does not know is a variable.
+  // Errors: kInvalidArgument where one of the first two is no bool.
+  static Result<RenderOptions> from_json(const boost::json::object& arguments);
 };
 
 class ChatTemplate {
