@@ -5,6 +5,7 @@
 #ifndef INGOT_INGOT_HPP_
 #define INGOT_INGOT_HPP_
 
+#include <charconv>
 #include <initializer_list>
 #include <memory>
 #include <stdexcept>
@@ -307,7 +308,9 @@ class Request {
   template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
   Request& set(const char* key, T value) {
     if constexpr (std::is_same_v<T, bool>) return set(key, value ? "true" : "false");
-    return set(key, std::to_string(value));
+    char text[64];  // not std::to_string(): six decimals, in the locale's way
+    const auto end = std::to_chars(text, text + sizeof text, value).ptr;
+    return set(key, std::string(text, end));
   }
   Request& stop(std::string_view text) { return done(ingot_request_add_stop(get(), text.data(), text.size())); }
   Request& stop_token(int32_t id) { return done(ingot_request_add_stop_token(get(), id)); }

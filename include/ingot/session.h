@@ -35,7 +35,8 @@ INGOT_API void ingot_value_release(ingot_value* value);
  * Errors: INGOT_INVALID_ARGUMENT (a tensor), INGOT_OUT_OF_RANGE. */
 INGOT_RESULT ingot_value_get_count(const ingot_value* value, size_t* count);
 INGOT_RESULT ingot_value_get_element(const ingot_value* value, size_t index, ingot_value** element);
-/* A sequence of these values, which should be of one type. */
+/* A sequence of copies of these values, which should be of one type. Errors: INGOT_INVALID_ARGUMENT where sequences are
+ * nested deeper than 8. */
 INGOT_RESULT ingot_sequence_create(const ingot_value* const* elements, size_t count, ingot_value** value);
 
 /* The functions below fail with INGOT_INVALID_ARGUMENT where the value is not of the right kind. */
@@ -80,8 +81,9 @@ INGOT_API size_t ingot_session_num_outputs(const ingot_session* session);
 INGOT_RESULT ingot_session_get_input(const ingot_session* session, size_t index, ingot_port* port);
 INGOT_RESULT ingot_session_get_output(const ingot_session* session, size_t index, ingot_port* port);
 
-/* What the file says of itself, entry by entry: "producer_name", "graph_name", "domain", "description", "version",
- * "graph_description" where it has them, then the model's own entries, whose keys begin with "custom.". */
+/* What the file says of itself, entry by entry: "producer_name", "producer_version", "graph_name", "domain",
+ * "description", "version", "graph_description" where it has them, then the model's own entries, whose keys begin with
+ * "custom.". */
 INGOT_API size_t ingot_session_num_metadata(const ingot_session* session);
 INGOT_RESULT ingot_session_get_metadata(const ingot_session* session, size_t index, const char** key,
                                         const char** value);

@@ -14,7 +14,6 @@
 namespace ingot::capi {
 namespace {
 
-using std::chrono::steady_clock;
 using Milliseconds = std::chrono::duration<double, std::milli>;
 
 struct EventQueue {
@@ -168,9 +167,7 @@ ingot_status* ingot_generation_next(ingot_generation* generation, double timeout
   return entry([&]() -> Result<void> {
     const auto g = INGOT_TRY(object_of(generation, "generation"));
     INGOT_TRY(check_pointer(state, "state"));
-    ingot_event nothing{};
-    if (event) nothing.size = event->size;
-    INGOT_TRY(fill(event, nothing, "event"));  // its size is judged before an event is taken
+    INGOT_TRY(check_struct(event, "event"));  // before an event is taken
     const ingot_event_state now = INGOT_TRY(wait(*g, timeout_ms));
     if (now == INGOT_EVENT) INGOT_TRY(fill(event, describe(*g), "event"));
     *state = now;

@@ -38,8 +38,8 @@ bool HandleTable::holds(Kind kind, Parts p) const {
 void* HandleTable::add(Kind kind, std::shared_ptr<void> object) {
   const std::unique_lock lock(mutex_);
   if (free_.empty()) {
-    free_.reserve(slots_.size() + 1);  // remove() must not fail
     slots_.emplace_back();
+    if (free_.capacity() < slots_.size()) free_.reserve(2 * slots_.size());  // remove() must not fail
     free_.push_back(static_cast<uint32_t>(slots_.size()) - 1);
   }
   const uint32_t index = free_.back();
@@ -61,7 +61,8 @@ std::shared_ptr<void> HandleTable::remove(Kind kind, const void* handle) {
   const std::unique_lock lock(mutex_);
   const Parts parts = unpack(handle);
   if (!holds(kind, parts)) return nullptr;
-  free_.push_back(parts.index);
+  // A slot whose generations are used up is given up: no old handle ever names a new object.
+  if (parts.generation != kGenerationMask) free_.push_back(parts.index);
   return std::exchange(slots_[parts.index].object, nullptr);  // destroyed by the caller, after the lock
 }
 

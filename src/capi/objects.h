@@ -37,8 +37,7 @@ struct OptionsObject {
 };
 
 struct ValueObject {
-  ingot_value_kind kind = INGOT_TENSOR;  // of others the tensor holds the elements
-  Tensor tensor;
+  Tensor tensor;  // a container's elements, where the value is none itself
 };
 
 struct SessionObject;     // session.h
@@ -104,23 +103,35 @@ Result<void> check_pointer(T* pointer, std::string_view argument) {
   return {};
 }
 
-// Null for success. Never throws: without memory it is one status that was made before.
-ingot_status* status_handle(Result<void> result) noexcept;
+// Says so without memory: not in the table (its kind is none), nothing to release.
+inline ingot_status* const kOutOfMemory = reinterpret_cast<ingot_status*>(~uintptr_t{0});
+
+// Null for success. Throws std::bad_alloc.
+ingot_status* status_handle(Result<void> result);
 
 // Runs the body of a function; what it throws becomes a status.
 template <class F>
 ingot_status* entry(F&& f) noexcept {
-  return status_handle(guarded("capi", [&]() -> Result<void> { return f(); }));
+  try {
+    return status_handle(guarded("capi", [&]() -> Result<void> { return f(); }));
+  } catch (...) {  // no memory for the message either
+    return kOutOfMemory;
+  }
 }
 
 // A struct that the caller owns and this library fills: `size` says how much of it he knows.
 // Errors: kInvalidArgument.
 template <class T>
-Result<void> fill(T* to, T filled, std::string_view argument) {
+Result<void> check_struct(const T* to, std::string_view argument) {
   INGOT_TRY(check_pointer(to, argument));
+  if (to->size < sizeof(size_t) || to->size > 4096)
+    return invalid("[capi] argument '{0}': its size is {1}: set {0}->size to the struct's size", argument, to->size);
+  return {};
+}
+template <class T>
+Result<void> fill(T* to, T filled, std::string_view argument) {
+  INGOT_TRY(check_struct(to, argument));
   const size_t bytes = to->size;
-  if (bytes < sizeof(size_t) || bytes > 4096)
-    return invalid("[capi] argument '{0}': its size is {1}: set {0}->size to the struct's size", argument, bytes);
   filled.size = bytes;
   std::copy_n(reinterpret_cast<const std::byte*>(&filled), std::min(bytes, sizeof(T)),
               reinterpret_cast<std::byte*>(to));

@@ -47,17 +47,24 @@ Result<void> name(RequestObject& r, std::string_view, std::string_view text) {
   return {};
 }
 
+// The same form may be set anew.
+Result<void> set_grammar(RequestObject& r, std::string_view key, llm::GrammarSpec spec) {
+  if (r.grammar && r.grammar->kind != spec.kind)
+    return invalid("[capi] '{}': the request has another form already, and an answer has one", key);
+  r.grammar = std::move(spec);
+  return {};
+}
+
 template <GrammarKind kKind>
 Result<void> grammar(RequestObject& r, std::string_view key, std::string_view text) {
   if (text.size() > limits::kGrammarBytesMax)
     return invalid("[capi] '{}': {} bytes, at most {}", key, text.size(), limits::kGrammarBytesMax);
-  r.grammar = llm::GrammarSpec{.kind = kKind, .text = std::string(text)};
-  return {};
+  return set_grammar(r, key, {.kind = kKind, .text = std::string(text)});
 }
 
 Result<void> json_object(RequestObject& r, std::string_view key, std::string_view text) {
-  r.grammar.reset();
-  if (INGOT_TRY(parse_flag(key, text))) r.grammar = llm::GrammarSpec{.kind = GrammarKind::kJsonObject};
+  if (INGOT_TRY(parse_flag(key, text))) return set_grammar(r, key, {.kind = GrammarKind::kJsonObject});
+  if (r.grammar && r.grammar->kind == GrammarKind::kJsonObject) r.grammar.reset();
   return {};
 }
 
@@ -77,7 +84,9 @@ Result<void> samplers(RequestObject& r, std::string_view, std::string_view text)
 }
 
 Result<void> timeout_ms(RequestObject& r, std::string_view key, std::string_view text) {
-  r.timeout_ms = std::clamp(INGOT_TRY(parse_number(key, text)), 0.0, 1e12);
+  const double ms = INGOT_TRY(parse_number(key, text));
+  if (ms < 0) return invalid("[capi] '{}': {} is negative; 0 is no limit", key, ms);
+  r.timeout_ms = std::min(ms, 1e12);
   return {};
 }
 

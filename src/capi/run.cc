@@ -61,8 +61,8 @@ Result<void*> place(const SessionObject& session, std::vector<Target>& targets, 
                      given.shape().to_string(), dtype_name(dtype), shape.to_string());
     target->result = target->given;
   } else {
-    target->result = std::make_shared<ValueObject>(
-        ValueObject{kind_of(dtype), INGOT_TRY(allocate_with(target->allocator, dtype, shape))});
+    target->result =
+        std::make_shared<ValueObject>(ValueObject{INGOT_TRY(allocate_with(target->allocator, dtype, shape))});
   }
   return target->result->tensor.mutable_as<void>();
 }

@@ -4,13 +4,6 @@
 namespace ingot::capi {
 namespace {
 
-// Without memory there is still something to say; never released, never in the table (its kind is none).
-const Status& out_of_memory() {
-  static const auto* status = new Status(Code::kResourceExhausted, "[capi] memory ran out");
-  return *status;
-}
-ingot_status* const kOutOfMemory = reinterpret_cast<ingot_status*>(~uintptr_t{0});
-
 constexpr std::pair<ingot_dtype, DType> kTypes[] = {
     {INGOT_FLOAT32, DType::kF32},
     {INGOT_UINT8, DType::kU8},
@@ -61,13 +54,9 @@ ingot_value_kind kind_of(DType dtype) {
                                      : INGOT_TENSOR;
 }
 
-ingot_status* status_handle(Result<void> result) noexcept {
+ingot_status* status_handle(Result<void> result) {
   if (result) return nullptr;
-  try {
-    return make_handle<ingot_status>(std::make_shared<Status>(std::move(result).error()));
-  } catch (...) {
-    return kOutOfMemory;
-  }
+  return make_handle<ingot_status>(std::make_shared<Status>(std::move(result).error()));
 }
 
 }  // namespace ingot::capi
@@ -79,14 +68,14 @@ const char* ingot_version(void) { return INGOT_VERSION; }
 
 ingot_code ingot_status_code(const ingot_status* status) {
   if (!status) return INGOT_OK;
-  if (status == kOutOfMemory) return static_cast<ingot_code>(out_of_memory().code());
+  if (status == kOutOfMemory) return INGOT_RESOURCE_EXHAUSTED;
   const auto object = find_object(status);
   return object ? static_cast<ingot_code>(object->code()) : INGOT_INVALID_ARGUMENT;
 }
 
 const char* ingot_status_message(const ingot_status* status) {
   if (!status) return "";
-  if (status == kOutOfMemory) return out_of_memory().message().c_str();
+  if (status == kOutOfMemory) return "[capi] memory ran out";
   const auto object = find_object(status);
   return object ? object->message().c_str() : "[capi] this status was released, or is none";
 }

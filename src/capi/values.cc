@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "base/limits.h"
-#include "capi/memory.h"
+#include "base/memory.h"
 #include "capi/objects.h"
 
 namespace ingot::capi {
@@ -41,13 +41,30 @@ size_t alignment_of(DType dtype) {
 
 Result<std::shared_ptr<ValueObject>> tensor_of(const ingot_value* value) {
   auto object = INGOT_TRY(object_of(value, "value"));
-  if (object->kind != INGOT_TENSOR) return invalid("[capi] argument 'value' is not a tensor");
+  if (kind_of(object->tensor.dtype()) != INGOT_TENSOR) return invalid("[capi] argument 'value' is not a tensor");
   return object;
 }
 
 ingot_value* handle_of(Tensor tensor) {
-  const ingot_value_kind kind = kind_of(tensor.dtype());
-  return make_handle<ingot_value>(std::make_shared<ValueObject>(ValueObject{kind, std::move(tensor)}));
+  return make_handle<ingot_value>(std::make_shared<ValueObject>(ValueObject{std::move(tensor)}));
+}
+
+// How many containers lie in each other; 0: a plain tensor.
+int depth_of(const Tensor& tensor) {
+  if (!tensor.defined() || !is_container(tensor.dtype())) return 0;
+  int depth = 0;
+  for (int64_t i = 0; i < tensor.shape().num_elements(); ++i) depth = std::max(depth, depth_of(tensor.as<Tensor>()[i]));
+  return depth + 1;
+}
+
+// 64-byte aligned, not zeroed.
+Result<std::shared_ptr<void>> allocate_memory(size_t bytes) {
+  constexpr size_t kAlignment = 64, kCheckedBytesMin = size_t{64} << 20;
+  if (bytes >= kCheckedBytesMin)
+    INGOT_TRY(check_memory("a tensor", static_cast<double>(bytes), "make it smaller, or release others"));
+  void* data = std::aligned_alloc(kAlignment, (bytes + kAlignment) / kAlignment * kAlignment);
+  if (!data) return error(Code::kResourceExhausted, "[capi] no memory for {} bytes", bytes);
+  return std::shared_ptr<void>(data, std::free);
 }
 
 }  // namespace
@@ -58,15 +75,6 @@ Result<Tensor> allocate_tensor(DType dtype, const Shape& shape) {
   const std::shared_ptr<void> memory = INGOT_TRY(allocate_memory(view.num_bytes()));
   view.data = memory.get();
   return Tensor(view, memory);
-}
-
-Result<std::shared_ptr<void>> allocate_memory(size_t bytes) {
-  constexpr size_t kAlignment = 64, kCheckedBytesMin = size_t{64} << 20;
-  if (bytes >= kCheckedBytesMin)
-    INGOT_TRY(check_memory("a tensor", static_cast<double>(bytes), "make it smaller, or release others"));
-  void* data = std::aligned_alloc(kAlignment, (bytes + kAlignment) / kAlignment * kAlignment);
-  if (!data) return error(Code::kResourceExhausted, "[capi] no memory for {} bytes", bytes);
-  return std::shared_ptr<void>(data, std::free);
 }
 
 }  // namespace ingot::capi
@@ -142,7 +150,7 @@ void ingot_value_release(ingot_value* value) { release_handle(value); }
 ingot_status* ingot_value_get_kind(const ingot_value* value, ingot_value_kind* kind) {
   return entry([&]() -> Result<void> {
     INGOT_TRY(check_pointer(kind, "kind"));
-    *kind = INGOT_TRY(object_of(value, "value"))->kind;
+    *kind = kind_of(INGOT_TRY(object_of(value, "value"))->tensor.dtype());
     return {};
   });
 }
@@ -151,7 +159,8 @@ ingot_status* ingot_value_get_count(const ingot_value* value, size_t* count) {
   return entry([&]() -> Result<void> {
     INGOT_TRY(check_pointer(count, "count"));
     const auto object = INGOT_TRY(object_of(value, "value"));
-    if (object->kind == INGOT_TENSOR) return invalid("[capi] argument 'value' is a tensor: it has no values in it");
+    if (kind_of(object->tensor.dtype()) == INGOT_TENSOR)
+      return invalid("[capi] argument 'value' is a tensor: it has no values in it");
     *count = static_cast<size_t>(object->tensor.shape().num_elements());
     return {};
   });
@@ -161,7 +170,8 @@ ingot_status* ingot_value_get_element(const ingot_value* value, size_t index, in
   return entry([&]() -> Result<void> {
     INGOT_TRY(check_pointer(element, "element"));
     const auto object = INGOT_TRY(object_of(value, "value"));
-    if (object->kind == INGOT_TENSOR) return invalid("[capi] argument 'value' is a tensor: it has no values in it");
+    if (kind_of(object->tensor.dtype()) == INGOT_TENSOR)
+      return invalid("[capi] argument 'value' is a tensor: it has no values in it");
     const auto count = static_cast<size_t>(object->tensor.shape().num_elements());
     if (index >= count) return error(Code::kOutOfRange, "[capi] argument 'index': {} of {} values", index, count);
     *element = handle_of(object->tensor.as<Tensor>()[index]);
@@ -173,11 +183,15 @@ ingot_status* ingot_sequence_create(const ingot_value* const* elements, size_t c
   return entry([&]() -> Result<void> {
     INGOT_TRY(check_pointer(value, "value"));
     if (count > 0) INGOT_TRY(check_pointer(elements, "elements"));
-    if (count > static_cast<size_t>(limits::kGraphNodesMax))
-      return invalid("[capi] argument 'count': {} is over the limit of {}", count, limits::kGraphNodesMax);
+    if (count > static_cast<size_t>(limits::kSequenceElementsMax))
+      return invalid("[capi] argument 'count': {} is over the limit of {}", count, limits::kSequenceElementsMax);
     Tensor sequence = Tensor::allocate(DType::kSequence, {static_cast<int64_t>(count)});
-    for (size_t i = 0; i < count; ++i)
-      sequence.mutable_as<Tensor>()[i] = INGOT_TRY(object_of(elements[i], "elements"))->tensor;
+    for (size_t i = 0; i < count; ++i) {
+      const auto element = INGOT_TRY(object_of(elements[i], "elements"));
+      if (depth_of(element->tensor) >= limits::kTypeDepthMax)
+        return invalid("[capi] argument 'elements': sequences are nested deeper than {}", limits::kTypeDepthMax);
+      sequence.mutable_as<Tensor>()[i] = copy_of(element->tensor.view());
+    }
     *value = handle_of(std::move(sequence));
     return {};
   });

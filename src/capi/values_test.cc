@@ -138,5 +138,31 @@ TEST(CapiTensor, holds_strings_with_zeros_inside) {
   EXPECT_EQ(code_of(ingot_tensor_from_strings(dims, 1, missing, nullptr, &value)), INGOT_INVALID_ARGUMENT);
 }
 
+TEST(CapiSequence, copies_its_elements_and_is_not_nested_too_deep) {
+  std::vector<float> data = {1, 2};
+  ingot_value* element = borrow(data, {2});
+  ingot_value* sequence = nullptr;
+  ASSERT_TRUE(succeeded(ingot_sequence_create(&element, 1, &sequence)));
+  ingot_value_release(element);
+  data[0] = 7;  // the caller's again
+  ASSERT_TRUE(succeeded(ingot_value_get_element(sequence, 0, &element)));
+  void* copied = nullptr;
+  ASSERT_TRUE(succeeded(ingot_tensor_get_data(element, &copied, nullptr)));
+  EXPECT_EQ(*static_cast<const float*>(copied), 1);
+  ingot_value_release(element);
+  int depth = 1;
+  for (ingot_value* outer = nullptr; depth < 100; ++depth) {
+    ingot_status* status = ingot_sequence_create(&sequence, 1, &outer);
+    if (status) {
+      EXPECT_NE(text_of(status).find("nested deeper than 8"), std::string::npos);
+      break;
+    }
+    ingot_value_release(sequence);
+    sequence = outer;
+  }
+  EXPECT_EQ(depth, 8);
+  ingot_value_release(sequence);
+}
+
 }  // namespace
 }  // namespace ingot::capi

@@ -14,7 +14,7 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 
 from . import _native
-from ._arrays import ORT_NAMES, number_of, numpy_dtype, to_numpy, to_value
+from ._arrays import ORT_NAMES, STRING, number_of, numpy_dtype, to_numpy, to_value
 from ._errors import Error
 from ._session import RunOptions as _RunOptions
 from ._session import Session
@@ -92,7 +92,7 @@ class NodeArg:
 
     def __init__(self, name: str, number: int, dims: list | None):
         self.name = name
-        self.type = f"tensor({ORT_NAMES.get(number, 'undefined')})"
+        self.type = f"tensor({ORT_NAMES[number]})" if number in ORT_NAMES else "seq"  # whose elements are not told
         self.shape = [] if dims is None else dims
 
     def __repr__(self) -> str:
@@ -123,9 +123,10 @@ class OrtValue:
 
     @classmethod
     def ortvalue_from_numpy(cls, array: np.ndarray, device_type: str = "cpu", device_id: int = 0) -> "OrtValue":
-        """Shares the array's memory if it is contiguous."""
+        """Shares the array's memory if it is contiguous and may be written to."""
         _check_cpu(device_type)
-        return cls(to_value(array))
+        array = np.asarray(array)
+        return cls(to_value(array if array.flags.writeable else array.copy()))
 
     @classmethod
     def ortvalue_from_numpy_with_onnx_type(cls, array: np.ndarray, onnx_element_type: int) -> "OrtValue":
@@ -142,6 +143,8 @@ class OrtValue:
         return to_numpy(self._value)
 
     def update_inplace(self, array: np.ndarray) -> None:
+        if self._value.dtype == STRING:
+            raise Error("[python] strings cannot be updated in place: make a new OrtValue", "UNIMPLEMENTED")
         self.numpy()[...] = array
 
     def data_ptr(self) -> int:
@@ -233,6 +236,9 @@ def _value_at(element_type: Any, shape: Sequence[int], address: int) -> _native.
     return _native.Value.of_memory(address, count * numpy_dtype(number).itemsize, number, list(shape), ())
 
 
+_PROFILED_RUNS_MAX = 10_000  # later ones are not in the profile
+
+
 class InferenceSession:
     """onnxruntime.InferenceSession on Ingot. Providers are accepted; everything runs on the CPU."""
 
@@ -306,7 +312,8 @@ class InferenceSession:
         options._native.profile(True)
         begin = time.perf_counter_ns()
         results = self._session._run(names, feed, targets, options)
-        self._profile.append((begin, time.perf_counter_ns(), options.steps()))
+        if len(self._profile) < _PROFILED_RUNS_MAX:
+            self._profile.append((begin, time.perf_counter_ns(), options.steps()))
         return results
 
     def get_profiling_start_time_ns(self) -> int:

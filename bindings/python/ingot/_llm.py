@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass, field
 from typing import Any, Iterator, Mapping, Sequence
 
+import numpy as np
+
 from . import _native
 from ._errors import Error
 
@@ -148,7 +150,7 @@ class LLM:
         seed, stop (text or list), json_schema (dict or text), regex, grammar (GBNF), n, logprobs, … and all others of
         include/ingot/llm.h by name. Errors: ingot.Error.
         """
-        many = not isinstance(prompt, str) and len(prompt) > 0 and not _is_id(prompt[0])
+        many = not isinstance(prompt, str) and not (len(prompt) > 0 and isinstance(prompt[0], (int, np.integer)))
         streams = []
         try:
             for one in prompt if many else [prompt]:
@@ -172,10 +174,6 @@ class LLM:
         request.messages(json.dumps(list(messages)), _template_settings(tools, template or {}))
         answer = Stream(self._native.submit(request))
         return answer if stream else answer.result()
-
-
-def _is_id(item: Any) -> bool:
-    return not isinstance(item, (str, bytes)) and hasattr(item, "__index__")
 
 
 def _template_settings(tools: Sequence | None, variables: Mapping[str, Any]) -> str:

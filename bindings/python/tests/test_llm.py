@@ -3,6 +3,7 @@
 import json
 import threading
 
+import numpy as np
 import pytest
 
 import ingot
@@ -25,6 +26,10 @@ def test_prompts_at_once_are_answered_as_alone(llm):
     alone = [llm.generate(p, max_tokens=12, **GREEDY).token_ids for p in prompts]
     assert [c.token_ids for c in llm.generate(prompts, max_tokens=12, **GREEDY)] == alone
     ids = [llm.tokenize(p, add_special=True) for p in prompts]
+    arrays = [np.array(i) for i in ids]
+    assert [c.token_ids for c in llm.generate(arrays, max_tokens=12, **GREEDY)] == alone
+    assert llm.generate(arrays[0], max_tokens=12, **GREEDY).token_ids == alone[0]
+    assert llm.generate([]) == []
     assert [c.token_ids for c in llm.generate(ids, max_tokens=12, **GREEDY)] == alone
     assert llm.generate(ids[0], max_tokens=12, **GREEDY).token_ids == alone[0]
     got = {}
@@ -66,12 +71,17 @@ def test_text_keeps_to_its_form(llm):
 
 
 def test_a_stream_that_is_left_is_cancelled(llm):
-    with llm.generate("Hello", max_tokens=100, stream=True, **GREEDY) as stream:
-        next(stream)
-    with pytest.raises(ingot.Error) as e:
-        for _ in range(200):
-            stream._event() or pytest.skip("it was done before")
-    assert e.value.code == "CANCELLED"
+    codes = set()
+    for _ in range(50):  # an answer may be done before it is left, but not every time
+        with llm.generate("Hello", max_tokens=100, stream=True, **GREEDY) as stream:
+            next(stream)
+        try:
+            while stream._event():
+                pass
+        except ingot.Error as e:
+            codes.add(e.code)
+            break
+    assert codes == {"CANCELLED"}
     with pytest.raises(ingot.Error) as e:
         llm.generate("Hello", max_tokens=100, timeout=1e-9, **GREEDY)
     assert e.value.code == "DEADLINE_EXCEEDED"
