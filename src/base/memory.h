@@ -14,5 +14,9 @@ size_t memory_bytes_available();
 
 // Errors: kResourceExhausted "[memory] <what> needs …, … are free: <fix>".
 Result<void> check_memory(std::string_view what, double bytes, std::string_view fix);
+// The same for allocations that are many: less than 1 MiB does not ask.
+inline Result<void> check_memory_if_large(std::string_view what, double bytes, std::string_view fix) {
+  return bytes < 1 << 20 ? Result<void>{} : check_memory(what, bytes, fix);
+}
 
 }  // namespace ingot

@@ -105,6 +105,7 @@ TEST(HostileOnnx, images_and_windows_are_bounded) {
                   {"sampling_ratio=2", "sampling_ratio=-1"},
                   {"sampling_ratio=2", "sampling_ratio=2147483647"},
                   {"\"avg\"", "\"sum\""},
+                  {"[1,2,8,8]", "[1,2,0,8]"},
                   {"%i: i64[3]", "%i: i64[2]"}});
   expect_refused(R"(
   input %x: f32[1,2,8,8]  input %g: f32[1,5,6,2]
@@ -112,6 +113,7 @@ TEST(HostileOnnx, images_and_windows_are_bounded) {
   output %y)",
                  {{"\"linear\"", "\"septic\""},
                   {"\"zeros\"", "\"ones\""},
+                  {"%x: f32", "%x: c64"},
                   {"[1,5,6,2]", "[1,5,6,3]"},
                   {"[1,5,6,2]", "[2,5,6,2]"}});
   expect_refused(R"(
@@ -135,6 +137,14 @@ TEST(HostileOnnx, images_and_windows_are_bounded) {
                   {"{group=1", "{group=3"},
                   {"18,6,6", "9,6,6"},
                   {"18,6,6", "18,6,7"}});
+}
+
+TEST(HostileOnnx, features_are_there) {
+  expect_refused(R"(
+  input %x: f32[1,1]  input %z: f32[1,1]
+  %y: f32[1,3] = ai.onnx.ml.FeatureVectorizer(%x, %x, %z) {inputdimensions=[1,1,1]}
+  output %y)",
+                 {{"(%x, %x, %z)", "(%x, _, %z)"}, {"[1,1,1]", "[1,1]"}, {"[1,1,1]", "[1,-1,1]"}});
 }
 
 TEST(HostileOnnx, signals_have_a_length) {

@@ -348,6 +348,7 @@ Result<std::byte*> ExecutionContext::dynamic_memory(ValueId v, size_t bytes) {
   Dynamic& d = dynamic_[static_cast<size_t>(v)];
   const Value& value = plan_->graph().value(v);
   if (holds_objects(value.type.dtype)) {
+    INGOT_TRY(check_memory("this run", static_cast<double>(bytes), kSmallerInputs));
     d.objects = Tensor::allocate(value.type.dtype, views_[static_cast<size_t>(v)].shape);
     return static_cast<std::byte*>(const_cast<void*>(d.objects.view().data));
   }

@@ -7,13 +7,10 @@
 namespace ingot {
 namespace {
 
-constexpr size_t kCheckedBytesMin = 1 << 20;  // smaller allocations do not ask what memory is left
-
 Result<Tensor> allocate(DType dtype, const Shape& shape) {
   double bytes = dtype_info(dtype).block_bytes;
   for (int64_t d : shape) bytes *= static_cast<double>(d);
-  if (bytes >= static_cast<double>(kCheckedBytesMin))
-    INGOT_TRY(check_memory("what a loop makes", bytes, "give smaller inputs, or fewer iterations"));
+  INGOT_TRY(check_memory_if_large("what a loop makes", bytes, "give smaller inputs, or fewer iterations"));
   return Tensor::allocate(dtype, shape);
 }
 
@@ -42,7 +39,7 @@ Result<void> Iterations::begin(std::span<const TensorView> operands) {
   const auto first = operands_.begin() + static_cast<ptrdiff_t>(first_carried());
   carried_.assign(first, first + static_cast<ptrdiff_t>(num_carried_));
   scanned_.assign(node_.outputs.size() - num_carried_, {});
-  const std::vector<int64_t> directions = node_.attributes.get_ints("scan_output_directions");
+  const auto& directions = node_.attributes.ints("scan_output_directions");
   for (size_t i = 0; i < directions.size() && i < scanned_.size(); ++i) scanned_[i].backward = directions[i] != 0;
   iteration_ = 0;
   condition_ = 1;
@@ -95,7 +92,7 @@ Result<bool> Iterations::next(RunControl& control, std::vector<TensorView>& inpu
     inputs.push_back(scalar_or_one(body_, 1, DType::kBool, &condition_));
   }
   inputs.insert(inputs.end(), carried_.begin(), carried_.end());
-  const std::vector<int64_t> directions = node_.attributes.get_ints("scan_input_directions");
+  const auto& directions = node_.attributes.ints("scan_input_directions");
   for (size_t i = inputs.size(); i < operands_.size(); ++i) {
     const size_t sliced = i - num_carried_;
     const bool whole = node_.op == Op::kLoop || sliced >= num_sliced_ ||

@@ -217,7 +217,7 @@ Result<void> convert_output_dtype(NodeDraft& d) {
 
 Result<void> convert_constant(NodeDraft& d) {
   const auto& map = d.attributes().map();
-  if (map.size() != 1) return d.fail("needs one value, has {} (sparse values are not supported)", map.size());
+  if (map.size() != 1) return d.fail("needs one value, has {}", map.size());
   Tensor t;
   const auto& [name, value] = *map.begin();
   if (const Tensor* given = std::get_if<Tensor>(&value)) {

@@ -45,7 +45,7 @@ Result<void> Differentiator::find_path(ValueId y) {
   std::vector<char> depends(graph_.num_values(), 0), needed(graph_.num_values(), 0);
   const auto at = [](ValueId v) { return static_cast<size_t>(v); };
   for (ValueId x : xs_) depends[at(x)] = 1;
-  const std::vector<NodeId> order = graph_.order();
+  const auto& order = graph_.order();
   for (NodeId n : order)
     for (ValueId in : graph_.node(n).inputs)
       if (in != kNoValue && depends[at(in)])
@@ -170,6 +170,9 @@ Result<void> Differentiator::unary(const Node& node, ValueId g) {
 }
 
 Result<void> Differentiator::backward(const Node& node) {
+  for (size_t i = 1; i < node.outputs.size(); ++i)
+    if (gradients_.contains(node.outputs[i]))
+      return d_.unsupported(fmt::format("the gradient of output {} of {}", i, op_name(node.op)));
   const auto g = gradients_.find(node.outputs[0]);
   if (g == gradients_.end()) return {};
   switch (node.op) {
@@ -194,6 +197,8 @@ Result<void> Differentiator::run() {
   for (size_t i = 0; i < xs_.size(); ++i)
     if (!d_.has_input(i)) return d_.fail("operand {} is missing", i);
   INGOT_TRY(find_path(y));
+  INGOT_TRY(d_.builder.count_nodes(static_cast<int64_t>(graph_.order().size()),
+                                   d_.node.name));  // what follows is as long at most
   INGOT_TRY(substitute());
   gradients_[y] = INGOT_TRY(like(now(y), 1));
   for (NodeId n : path_ | std::views::reverse) {

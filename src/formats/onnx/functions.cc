@@ -58,7 +58,10 @@ Result<void> FunctionTable::check_calls(const pb::Function& function, Walk& walk
   walk.open.push_back(&function);
   INGOT_TRY(check_nodes(function.node(), walk, depth));
   walk.open.pop_back();
-  sizes_[&function] = count_expanded(function.node());
+  // What a call costs besides its nodes: its scope.
+  const int64_t scope = function.input_size() + function.attribute_size() + function.attribute_proto_size() +
+                        function.opset_import_size();
+  sizes_[&function] = std::min(count_expanded(function.node()) + 1 + scope, limits::kGraphNodesMax + 1);
   return {};
 }
 

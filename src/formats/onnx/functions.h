@@ -22,7 +22,6 @@ class FunctionTable {
   const pb::Function* find(const pb::NodeDef& call) const;
   // How many nodes these are once calls are replaced, nested graphs included; at most kGraphNodesMax + 1.
   int64_t count_expanded(const NodeList& nodes) const;
-  bool empty() const { return functions_.empty(); }
 
  private:
   struct Walk;

@@ -186,12 +186,16 @@ int64_t GraphBuilder::opset_of(const std::string& domain) const {
   return it == model_.opsets.end() ? 0 : it->second;
 }
 
+Result<void> GraphBuilder::count_nodes(int64_t count, std::string_view cause) {
+  model_.nodes_imported += count;
+  if (model_.nodes_imported <= model_.nodes_imported_max) return {};
+  return error(Code::kResourceExhausted,
+               "[onnx] node '{}' makes the graph too long: loops nest too deep, or gradients are taken too often",
+               cause.substr(0, 200));
+}
+
 Result<void> GraphBuilder::import_node(const pb::NodeDef& proto) {
-  if (++model_.nodes_imported > model_.nodes_imported_max)
-    return error(Code::kResourceExhausted,
-                 "[onnx] loops nest too deep in node '{}' ({}): the types they carry take too "
-                 "long to find",
-                 proto.name().substr(0, 200), proto.op_type().substr(0, 200));
+  INGOT_TRY(count_nodes(1, proto.name()));
   if (const pb::Function* f = model_.functions.find(proto)) return import_call(proto, *f);
   return import_operator(proto, operator_key(proto.domain(), proto.op_type()));
 }
@@ -218,8 +222,11 @@ Result<void> GraphBuilder::import_operator(const pb::NodeDef& proto, const std::
     draft.results = INGOT_TRY(add_node(std::move(draft.node), names, count));
   }
   if (draft.results.size() < names.size()) return draft.fail("has only {} outputs", draft.results.size());
-  for (size_t i = 0; i < names.size(); ++i)
-    if (!names[i].empty()) INGOT_TRY(define(names[i], draft.results[i], "value"));
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i].empty()) continue;
+    if (draft.results[i] == kNoValue) return draft.fail("output {} is not made", i);
+    INGOT_TRY(define(names[i], draft.results[i], "value"));
+  }
   return {};
 }
 

@@ -45,6 +45,8 @@ class GraphBuilder {
   Result<std::vector<ValueId>> add_node(Node node, const std::vector<std::string>& output_names, size_t num_outputs);
   // The value that the file calls `name`, if it is made by what was added so far. Errors: kInvalidArgument.
   Result<ValueId> find_value(const std::string& name) const;
+  // Counts nodes towards the model's limit. Errors: kResourceExhausted past it.
+  Result<void> count_nodes(int64_t count, std::string_view cause);
   const InferredValue& known(ValueId v) const { return known_[static_cast<size_t>(v)]; }
 
  private:

@@ -221,9 +221,10 @@ Result<void> GraphBuilder::import_scan(const pb::NodeDef& proto, NodeDraft& draf
   const pb::GraphDef& body = *INGOT_TRY(body_of(proto, draft));
   std::vector<ValueId>& operands = draft.node.inputs;
   const int64_t sliced = draft.attributes().get_int("num_scan_inputs");
+  if (sliced < 1 || sliced > static_cast<int64_t>(operands.size()))
+    return draft.fail("num_scan_inputs is {} of {} operands", sliced, operands.size());
   const int64_t carried = static_cast<int64_t>(operands.size()) - sliced, scanned = body.output_size() - carried;
-  if (sliced < 1 || carried < 0 || scanned < 0 || body.input_size() != static_cast<int>(operands.size()) ||
-      body.output_size() == 0)
+  if (scanned < 0 || body.input_size() != static_cast<int>(operands.size()) || body.output_size() == 0)
     return draft.fail("has {} operands, {} of them sliced; its body has {} inputs and {} outputs", operands.size(),
                       sliced, body.input_size(), body.output_size());
   const auto in_axes = INGOT_TRY(scan_axes(draft, "scan_input_axes", static_cast<size_t>(sliced)));

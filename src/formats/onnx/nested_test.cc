@@ -99,6 +99,33 @@ TEST(OnnxNested, loops_that_do_not_fit_are_refused) {
       << loop_model("Add", {"s", "nowhere"}).error();
 }
 
+TEST(OnnxNested, a_scan_slices_some_of_its_operands) {
+  for (const int64_t sliced : {INT64_MIN, int64_t{-1}, int64_t{0}, int64_t{3}, INT64_MAX}) {
+    ModelMaker m = model_of();
+    m.input("x", {"3", "2"});
+    pb::NodeDef& scan = m.node("Scan", {"x"}, {"y"});
+    pb::GraphDef& body = add_graph(scan, "body");
+    add_value(body.add_input(), "s");
+    m.node("Neg", {"s"}, {"t"}, &body);
+    add_value(body.add_output(), "t");
+    set_int(scan, "num_scan_inputs", sliced);
+    m.output("y");
+    EXPECT_TRUE(contains(m.error(), "num_scan_inputs is")) << m.error();
+  }
+}
+
+// A call costs its scope, too.
+TEST(OnnxNested, calls_of_wide_functions_are_limited) {
+  ModelMaker m = model_of();
+  m.input("x", {"3"});
+  std::vector<std::string> inputs;
+  for (int i = 0; i < 2000; ++i) inputs.push_back(fmt::format("in{}", i));
+  add_function(m, "wide", inputs, {"in0"});
+  for (int i = 0; i < 2000; ++i) m.node("wide", {"x"}, {fmt::format("y{}", i)}).set_domain("local");
+  m.output("y0");
+  EXPECT_TRUE(contains(m.error(), "nodes, with its functions in place")) << m.error();
+}
+
 // Every level is built again for each guess of its carried types.
 TEST(OnnxNested, loops_in_loops_are_limited) {
   const auto nested = [](int depth) {

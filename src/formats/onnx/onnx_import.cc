@@ -14,7 +14,7 @@ namespace {
 using onnx::find_operator;
 namespace pb = onnx::pb;
 
-constexpr int64_t kIrMin = 1, kIrMax = 14;
+constexpr int64_t kIrMin = 2, kIrMax = 14;
 constexpr size_t kNodesNamedMax = 3;  // of one unknown operator
 // A loop's body is built again until the types that it carries settle, the bodies in it each time: together so many
 // nodes for each node of the model, and for small models these at least.

@@ -1,8 +1,8 @@
 // ONNX files as graphs: every operator in its newest form, closed subgraphs, initializers without a copy.
 //
-// Reads IR versions 1 to 14 and opsets 1 to 28 of the standard domain. Symbolic dimensions keep their names.
-// Constants borrow the parsed file or a map of their external file, which the graph keeps alive.
-// Limits: 2 GiB of protobuf (larger models use external data), base/limits.h. Thread-safety: pure functions.
+// Reads IR versions 2 (the first with typed attributes) to 14 and opsets 1 to 28 of the standard domain. Symbolic
+// dimensions keep their names. Constants borrow the parsed file or a map of their external file, which the graph keeps
+// alive. Limits: 2 GiB of protobuf (larger models use external data), base/limits.h. Thread-safety: pure functions.
 #pragma once
 
 #include <cstddef>

@@ -72,10 +72,19 @@ const char* name_of(int field) {
   }
 }
 
+// Of a field that is given twice the last one counts.
+void set(Entries& own, std::string_view key, std::string value) {
+  const auto it = std::ranges::find(own, key, &Entries::value_type::first);
+  if (it == own.end())
+    own.emplace_back(key, std::move(value));
+  else
+    it->second = std::move(value);
+}
+
 void read_graph(Reader& reader, Entries& out) {
   reader.message([&](int field, bool text) {
     if (!text || (field != kGraphName && field != kGraphDescription)) return false;
-    out.emplace_back(field == kGraphName ? "graph_name" : "graph_description", reader.text());
+    set(out, field == kGraphName ? "graph_name" : "graph_description", reader.text());
     return true;
   });
 }
@@ -84,7 +93,10 @@ void read_entry(Reader& reader, Entries& out) {
   std::pair<std::string, std::string> entry("custom.", "");
   reader.message([&](int field, bool text) {
     if (!text || (field != kKey && field != kValue)) return false;
-    (field == kKey ? entry.first : entry.second) += reader.text();
+    if (field == kKey)
+      entry.first = "custom." + reader.text();
+    else
+      entry.second = reader.text();
     return true;
   });
   out.push_back(std::move(entry));
@@ -98,9 +110,9 @@ Result<Entries> read_onnx_metadata(std::span<const std::byte> bytes) {
   const bool whole = reader.each_field([&](int field, bool text) {
     if (!reader.ok()) return false;
     if (text && name_of(field))
-      own.emplace_back(name_of(field), reader.text());
+      set(own, name_of(field), reader.text());
     else if (!text && field == kVersion)
-      own.emplace_back("version", std::to_string(reader.integer()));
+      set(own, "version", std::to_string(reader.integer()));
     else if (text && field == kGraph)
       read_graph(reader, own);
     else if (text && field == kCustom && custom.size() < limits::kMetadataEntriesMax)

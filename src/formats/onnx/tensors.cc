@@ -119,7 +119,11 @@ Result<Tensor> TensorReader::read(const pb::TensorDef& t, bool* file_backed) {
     *file_backed = true;
     return read_external(t, *dtype, shape);
   }
-  if (!t.has_raw_data()) return read_typed(t, *dtype, shape);
+  if (!t.has_raw_data()) {
+    Tensor& decoded = decoded_[&t];
+    if (!decoded.defined()) decoded = INGOT_TRY(read_typed(t, *dtype, shape));
+    return decoded;
+  }
   if (*dtype == DType::kString) return invalid("[onnx] tensor {}: strings in raw_data", label(t));
   const size_t want = TensorView{*dtype, shape, nullptr}.num_bytes();
   if (t.raw_data().size() != want)
@@ -130,6 +134,12 @@ Result<Tensor> TensorReader::read(const pb::TensorDef& t, bool* file_backed) {
 
 // Indices are flat, or one row of coordinates for each value.
 Result<Tensor> TensorReader::read_sparse(const pb::SparseTensor& t) {
+  Tensor& decoded = decoded_[&t];
+  if (!decoded.defined()) decoded = INGOT_TRY(to_dense(t));
+  return decoded;
+}
+
+Result<Tensor> TensorReader::to_dense(const pb::SparseTensor& t) {
   pb::TensorDef dense;
   *dense.mutable_dims() = t.dims();
   dense.set_name(t.values().name());

@@ -30,12 +30,14 @@ class TensorReader {
   Result<Tensor> read_sparse(const pb::SparseTensor& tensor);
 
  private:
+  Result<Tensor> to_dense(const pb::SparseTensor& tensor);
   Result<Tensor> read_external(const pb::TensorDef& tensor, DType dtype, const Shape& shape);
   Result<std::shared_ptr<const MappedFile>> open_external(const std::string& name, const std::string& location);
 
   std::shared_ptr<const void> owner_;
   std::string folder_;
   std::map<std::string, std::shared_ptr<const MappedFile>> files_;
+  std::map<const void*, Tensor> decoded_;  // functions and bodies of loops are read many times
 };
 
 }  // namespace ingot::onnx

@@ -118,6 +118,7 @@ Result<void> infer_feature_vectorizer(InferContext& c) {
     return c.fail("has {} inputdimensions for {} inputs", sizes.size(), c.num_inputs());
   Dim rows = Dim::unknown(), columns = 0;
   for (int i = 0; i < c.num_inputs(); ++i) {
+    if (!c.has_input(i)) return c.fail("input {} is missing", i);
     INGOT_TRY(require_number(c, i));
     if (c.ranked(i) && (c.rank(i) < 1 || c.rank(i) > 2))
       return c.fail("input {} is {}, not [N,F] or [F]", i, c.type(i).to_string());

@@ -50,6 +50,8 @@ Result<void> infer_roi_align(InferContext& c) {
   for (auto [i, rank] : {std::pair(0, 4), {1, 2}, {2, 1}}) INGOT_TRY(require_rank(c, i, rank));
   if (!all_ranked(c, 0, 3)) return c.set_unranked(0, dtype), Result<void>{};
   INGOT_TRY(require_dims(c, 1, {c.dims(2)[0], 4}));
+  for (size_t i : {2, 3})
+    if (c.dims(0)[i].is_const(0)) return c.fail("nothing to pool in {}", c.type(0).to_string());
   c.set(0, dtype,
         {c.dims(2)[0], c.dims(0)[1], c.attributes().get_int("output_height", 1),
          c.attributes().get_int("output_width", 1)});
@@ -75,7 +77,8 @@ Result<void> infer_max_roi_pool(InferContext& c) {
 // (x [N,C,spatial…], grid [N,out…,spatial rank]) -> [N,C,out…]
 Result<void> infer_grid_sample(InferContext& c) {
   const DType dtype = c.type(0).dtype;
-  if (dtype == DType::kString) return c.fail("strings cannot be interpolated");
+  if (dtype == DType::kString || dtype == DType::kC64 || dtype == DType::kC128)
+    return c.fail("{} cannot be interpolated", dtype_name(dtype));
   INGOT_TRY(require_float(c, 1));
   INGOT_TRY(require_choice(c, "mode", "linear|nearest|cubic", "linear"));
   INGOT_TRY(require_choice(c, "padding_mode", "zeros|border|reflection", "zeros"));

@@ -160,7 +160,7 @@ Result<void> convert_skip_layer_normalization(NodeDraft& d) {
   if (bias != kNoValue) sum = INGOT_TRY(m.add(Op::kAdd, {sum, bias}));
   const Attributes epsilon{{"axis", int64_t{-1}}, {"epsilon", m.number("epsilon", 1e-12f)}};
   if (simplified) {
-    d.results = {INGOT_TRY(m.add(Op::kRMSNormalization, {sum, m.in(2)}, epsilon)), sum, sum, sum};
+    d.results = {INGOT_TRY(m.add(Op::kRMSNormalization, {sum, m.in(2)}, epsilon)), kNoValue, kNoValue, sum};
     return {};
   }
   Node norm{
@@ -194,7 +194,8 @@ Result<void> convert_embed_layer_normalization(NodeDraft& d) {
                                     {{"axis", int64_t{-1}}, {"epsilon", m.number("epsilon", 1e-12f)}}));
   d.results = {y, y, sum};
   if (d.num_outputs < 2) return {};
-  const ValueId mask = m.has(7) ? m.in(7) : INGOT_TRY(m.add(Op::kMul, {ids, d.int_list({0})}));
+  const ValueId mask =
+      m.has(7) ? m.in(7) : INGOT_TRY(m.add(Op::kMul, {INGOT_TRY(m.cast(ids, DType::kI64)), d.int_list({0})}));
   const ValueId lengths = INGOT_TRY(m.add(Op::kReduceSum, {mask, d.int_list({1})}, {{"keepdims", int64_t{0}}}));
   d.results[1] = INGOT_TRY(m.cast(lengths, DType::kI32));
   return {};

@@ -1,6 +1,8 @@
 // ai.onnx.preview.FlexAttention: softmax(Q K^T * scale) V as separate nodes, with the modifier graphs of scores and
 // probabilities in between.
+#include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "formats/onnx/graph_builder.h"
 
@@ -12,16 +14,25 @@ Result<ValueId> GraphBuilder::inline_graph(const pb::GraphDef& proto, ValueId x,
   if (proto.input_size() != 1 || proto.output_size() != 1)
     return draft.fail("graph '{}' has {} inputs and {} outputs, not one of each", name, proto.input_size(),
                       proto.output_size());
-  std::unordered_map<std::string, ValueId> outer = scope_;
-  for (const auto& node : proto.node())
-    for (const auto& output : node.output()) scope_.erase(output);
-  for (const auto& tensor : proto.initializer()) scope_.erase(tensor.name());
+  std::unordered_map<std::string, std::optional<ValueId>> outer;  // what its own names mean outside
+  const auto hide = [&](const std::string& own) {
+    const auto it = scope_.find(own);
+    outer.emplace(own, it == scope_.end() ? std::nullopt : std::optional(it->second));
+    scope_.erase(own);
+  };
+  for (const auto& node : proto.node()) std::ranges::for_each(node.output(), hide);
+  for (const auto& tensor : proto.initializer()) hide(tensor.name());
+  hide(proto.input(0).name());
   scope_[proto.input(0).name()] = x;
   auto ok = add_initializers(proto);
   if (ok) ok = add_nodes(proto.node());
   const auto found = scope_.find(proto.output(0).name());
   const ValueId result = found == scope_.end() ? kNoValue : found->second;
-  scope_ = std::move(outer);
+  for (const auto& [own, meant] : outer)
+    if (meant)
+      scope_[own] = *meant;
+    else
+      scope_.erase(own);
   if (!ok) return std::unexpected(ok.error().with_context(fmt::format("graph '{}' of '{}'", name, draft.node.name)));
   if (result == kNoValue) return draft.fail("graph '{}' does not define its output", name);
   const Type &from = known(x).type, &to = known(result).type;
@@ -43,6 +54,7 @@ Result<void> GraphBuilder::import_flex_attention(const pb::NodeDef& proto, NodeD
   if (groups < 1 || heads % groups) return draft.fail("{} heads of queries, {} of keys", heads, groups);
   const float scale =
       draft.attributes().get_float("scale", static_cast<float>(1 / std::sqrt(static_cast<double>(q[3].value()))));
+  if (!(scale >= 0)) return draft.fail("scale is {}", scale);
   const int64_t precision = draft.attributes().get_int("softmax_precision");
   const auto given = precision > 0 && precision < 100 ? dtype_of(static_cast<int32_t>(precision)) : std::nullopt;
   if (draft.attributes().has("softmax_precision") && (!given || !is_float(*given)))
