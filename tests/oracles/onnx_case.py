@@ -8,6 +8,10 @@ from onnx import TensorProto, helper, numpy_helper
 MICROSOFT = "com.microsoft"
 
 
+def floats(*shape, seed=1, scale=1.0):
+    return (np.random.default_rng(seed).standard_normal(shape) * scale).astype(np.float32)
+
+
 def model_of(nodes, feeds, outputs, constants=None, opset=17):
     """A model whose inputs are as `feeds`, symbolic where a dimension is of no constant."""
     inputs = [
@@ -33,7 +37,7 @@ def expected(model, feeds):
     return session.run(None, feeds)
 
 
-def check(ingot, folder, nodes, feeds, outputs, constants=None, opset=17, tolerance=1e-4, steps=1):
+def check(ingot, folder, nodes, feeds, outputs, constants=None, opset=17, tolerance=1e-4, steps=0):
     """Fails unless both give the same: floats within `tolerance` of the largest, integers within `steps`."""
     model = model_of(nodes, feeds, outputs, constants, opset)
     want = expected(model, feeds)

@@ -249,9 +249,12 @@ def main():
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     root = pathlib.Path(args.keep or tempfile.mkdtemp(prefix="sklearn_models_"))
-    folders = []
+    folders, absent = [], set()
     for name, model, feed in export_cases(np.random.default_rng(1)):
-        if model is None or args.filter not in name:
+        if args.filter not in name:
+            continue
+        if model is None:
+            absent.add(name)
             continue
         folder = root / name
         shutil.rmtree(folder, ignore_errors=True)
@@ -271,7 +274,9 @@ def main():
               f"{onnxruntime.__version__}")
     if not args.keep:
         shutil.rmtree(root)
-    sys.exit(1 if bad or not folders else 0)
+    if absent:
+        print(f"skl2onnx exported none of: {', '.join(sorted(absent))}")
+    sys.exit(1 if bad or absent or not folders else 0)
 
 
 if __name__ == "__main__":

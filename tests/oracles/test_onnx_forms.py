@@ -1,15 +1,14 @@
 """Forms of standard operators that ONNX's own test cases leave out, against ONNX Runtime."""
 
+import struct
+import zlib
+
 import numpy as np
+import onnx
 import pytest
 from onnx import helper
 
-from onnx_case import check
-
-
-def floats(*shape, seed=1, scale=1.0):
-    return (np.random.default_rng(seed).standard_normal(shape) * scale).astype(np.float32)
-
+from onnx_case import check, floats, model_of
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 RECURRENT = {
@@ -120,3 +119,32 @@ def test_stft(ingot, tmp_path):
     node = helper.make_node("STFT", ["x", "step", "w"], ["y"])
     check(ingot, tmp_path, [node], {"x": floats(1, 200, 1)}, ["y"],
           {"step": np.array(16, np.int64), "w": np.hanning(48).astype(np.float32)})
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def gray16_png(value):
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 16, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" + struct.pack(">H", value))) + chunk(b"IEND", b"")
+
+
+def rgba_tiff(r, g, b, alpha):
+    """One pixel, its alpha not multiplied into its colors."""
+    short, long = 3, 4
+    tags = [(256, short, 1, 1), (257, short, 1, 1), (258, short, 4, 136), (259, short, 1, 1), (262, short, 1, 2),
+            (273, long, 1, 144), (277, short, 1, 4), (278, short, 1, 1), (279, long, 1, 4), (338, short, 1, 2)]
+    folder = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *t) for t in tags) + struct.pack("<I", 0)
+    file = b"II*\0" + struct.pack("<I", 8) + folder
+    return file.ljust(136, b"\0") + struct.pack("<4H", 8, 8, 8, 8) + bytes((r, g, b, alpha))
+
+
+@pytest.mark.parametrize("file, pixel", [(gray16_png(0x80FF), [0x80] * 3), (rgba_tiff(200, 10, 0, 128), [200, 10, 0])],
+                         ids=["16 bits are cut to 8", "alpha is dropped"])
+def test_pixels_keep_their_values(ingot, tmp_path, file, pixel):
+    model = model_of([helper.make_node("ImageDecoder", ["x"], ["y"])], {"x": np.frombuffer(file, np.uint8)}, ["y"], opset=20)
+    onnx.save(model, str(tmp_path / "model.onnx"))
+    np.save(tmp_path / "x.npy", np.frombuffer(file, np.uint8))
+    ingot("infer", tmp_path / "model.onnx", "--input", f"x={tmp_path}/x.npy", "--output", tmp_path / "out")
+    assert np.load(tmp_path / "out/y.npy").reshape(-1).tolist() == pixel

@@ -8,8 +8,6 @@
 namespace ingot {
 namespace {
 
-constexpr size_t kCheckedBytesMin = 1 << 20;  // smaller copies do not ask what memory is left
-
 std::span<const Tensor> elements(const TensorView& t) {
   return {t.as<Tensor>(), static_cast<size_t>(t.num_elements())};
 }
@@ -38,8 +36,7 @@ int64_t position(KernelContext& c, int i, int64_t n, int64_t otherwise) {
 }
 
 bool fits_memory(KernelContext& c, size_t bytes) {
-  if (bytes < kCheckedBytesMin) return true;
-  const auto ok = check_memory("a sequence", static_cast<double>(bytes), "give smaller inputs");
+  const auto ok = check_memory_if_large("a sequence", static_cast<double>(bytes), "give smaller inputs");
   if (!ok) c.fail(ok.error());
   return ok.has_value();
 }
@@ -88,6 +85,9 @@ void ref_SequenceInsert(KernelContext& c) {
   const auto in = elements(c.in(0));
   const int64_t at = position(c, 2, static_cast<int64_t>(in.size()) + 1, static_cast<int64_t>(in.size()));
   if (at < 0) return;
+  // Elements that are too small to ask alone ask together.
+  constexpr size_t kTogether = 256;
+  if (in.size() % kTogether == kTogether - 1 && !fits_memory(c, kTogether * c.in(1).num_bytes())) return;
   const auto out = allocate_sequence(c, static_cast<int64_t>(in.size()) + 1);
   if (out.empty()) return;
   std::copy(in.begin(), in.begin() + at, out.begin());

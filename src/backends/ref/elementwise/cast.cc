@@ -17,7 +17,8 @@ std::string text_of(const TensorView& t, int64_t i) {
   return t.dtype == DType::kF64 ? fmt::format("{}", n.real) : fmt::format("{}", static_cast<float>(n.real));
 }
 
-// The number that `text` spells, or nullopt.
+}  // namespace
+
 std::optional<Number> number_of(const std::string& text, bool integral) {
   char* end = nullptr;
   Number n{.integral = integral};
@@ -32,8 +33,6 @@ std::optional<Number> number_of(const std::string& text, bool integral) {
   if (text.empty() || *end != '\0') return std::nullopt;
   return n;
 }
-
-}  // namespace
 
 void ref_Cast(KernelContext& c) {
   const TensorView& x = c.in(0);

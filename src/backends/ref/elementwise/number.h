@@ -22,6 +22,9 @@ Number load_number(const TensorView& t, int64_t i);
 // Floats to integers truncate; integers to narrower integers wrap.
 void store_number(const TensorRef& t, int64_t i, Number n, bool saturate, Rounding rounding = Rounding::kNearest);
 
+// The number that `text` spells, as an integer if it can and should be; nullopt: none.
+std::optional<Number> number_of(const std::string& text, bool integral);
+
 // The least and greatest value of an integer type.
 std::pair<int64_t, int64_t> integer_range(DType type);
 bool is_small_float(DType type);

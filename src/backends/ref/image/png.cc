@@ -13,6 +13,7 @@ Result<Image> decode_png(Bytes f) {
     return invalid("[png] {}", info.message);
   };
   if (!png_image_begin_read_from_memory(&info, f.data(), f.size())) return fail();
+  info.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;  // 16 bits are cut to 8, not taken as linear light
   auto image = make_image(info.width, info.height);
   if (!image) {
     png_image_free(&info);

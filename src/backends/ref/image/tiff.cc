@@ -71,6 +71,11 @@ Result<Image> decode_tiff(Bytes f) {
   Image image = INGOT_TRY(make_image(width, height));
   char why[1024] = "";
   if (!TIFFRGBAImageOK(tiff.get(), why)) return unimplemented("[tiff] {}", why);
+  // Colors are not multiplied by alpha where it is said that they were already.
+  uint16_t extra = 0;
+  const uint16_t *kinds = nullptr, done = EXTRASAMPLE_ASSOCALPHA;
+  if (TIFFGetField(tiff.get(), TIFFTAG_EXTRASAMPLES, &extra, &kinds) && extra == 1)
+    TIFFSetField(tiff.get(), TIFFTAG_EXTRASAMPLES, extra, &done);
   std::vector<uint32_t> pixels(static_cast<size_t>(width) * height);
   if (!TIFFReadRGBAImageOriented(tiff.get(), width, height, pixels.data(), ORIENTATION_TOPLEFT, 1))
     return invalid("[tiff] {}", s.message);

@@ -1,11 +1,12 @@
 // ZipMap, DictVectorizer, CastMap. A map is two tensors, keys and values, side by side (dtypes.def); its keys are in
 // ascending order, as ONNX Runtime hands maps out.
 #include <algorithm>
-#include <cstdlib>
 #include <numeric>
 
 #include "backends/ref/dispatch.h"
+#include "backends/ref/elementwise/number.h"
 #include "backends/ref/kernels.h"
+#include "base/memory.h"
 #include "tensor/number_at.h"
 
 namespace ingot {
@@ -32,6 +33,11 @@ void ref_ZipMap(KernelContext& c) {
                 rows = x.shape.rank() == 2 ? x.shape[0] : 1;
   if (rows * classes != x.num_elements())
     return invalid_data(c, fmt::format("{} labels for {}", classes, x.shape.to_string()));
+  if (rows > limits::kSequenceElementsMax)
+    return invalid_data(c, fmt::format("a sequence of {} maps, the limit is {}", rows, limits::kSequenceElementsMax));
+  const auto bytes = static_cast<double>(rows) * static_cast<double>(3 * sizeof(Tensor) + classes * sizeof(float));
+  if (const auto ok = check_memory_if_large("the maps of ZipMap", bytes, "give fewer rows"); !ok)
+    return c.fail(ok.error());
   std::vector<size_t> order(static_cast<size_t>(classes));
   std::iota(order.begin(), order.end(), size_t{0});
   std::ranges::sort(order, [&](size_t a, size_t b) { return text ? strings[a] < strings[b] : ints[a] < ints[b]; });
@@ -75,19 +81,17 @@ void ref_DictVectorizer(KernelContext& c) {
 
 namespace {
 
-constexpr int64_t kSparseMax = 1 << 28;
-
-void cast_value(const TensorView& values, int64_t i, const TensorRef& y, int64_t to) {
+// False where a text spells no number.
+bool cast_value(const TensorView& values, int64_t i, const TensorRef& y, int64_t to) {
   const bool text = values.dtype == DType::kString;
   if (y.dtype == DType::kString) {
     y.as<std::string>()[to] = text ? values.as<std::string>()[i] : fmt::format("{:f}", number_at(values, i));
-    return;
+    return true;
   }
-  const double v = text ? std::strtod(values.as<std::string>()[i].c_str(), nullptr) : number_at(values, i);
-  if (y.dtype == DType::kF32)
-    y.as<float>()[to] = static_cast<float>(v);
-  else
-    y.as<int64_t>()[to] = std::abs(v) < 0x1p63 ? static_cast<int64_t>(v) : 0;
+  const auto number =
+      text ? number_of(values.as<std::string>()[i], y.dtype == DType::kI64) : std::optional(load_number(values, i));
+  if (number) store_number(y, to, *number, true);
+  return number.has_value();
 }
 
 }  // namespace
@@ -99,7 +103,8 @@ void ref_CastMap(KernelContext& c) {
   const TensorView &keys = keys_of(x), &values = values_of(x);
   const bool sparse = c.node.attributes.get_string("map_form", "DENSE") == "SPARSE";
   const int64_t n = keys.num_elements(), size = sparse ? c.node.attributes.get_int("max_map", 1) : n;
-  if (size > kSparseMax) return invalid_data(c, fmt::format("max_map {} is over the limit {}", size, kSparseMax));
+  if (size > limits::kSparseElementsMax)
+    return invalid_data(c, fmt::format("max_map {} is over the limit {}", size, limits::kSparseElementsMax));
   std::vector<int64_t> order(static_cast<size_t>(n));
   std::iota(order.begin(), order.end(), 0);
   std::ranges::stable_sort(order, {}, [&](int64_t i) { return keys.as<int64_t>()[i]; });
@@ -117,7 +122,8 @@ void ref_CastMap(KernelContext& c) {
   for (int64_t i = 0; i < n; ++i) {
     const int64_t from = order[static_cast<size_t>(i)], to = sparse ? keys.as<int64_t>()[from] : i;
     if (to < 0 || to >= size) return invalid_data(c, fmt::format("key {} is not in [0, {})", to, size));
-    cast_value(values, from, y, to);
+    if (!cast_value(values, from, y, to))
+      return invalid_data(c, fmt::format("'{}' is not a number", values.as<std::string>()[from].substr(0, 40)));
   }
 }
 

@@ -154,7 +154,8 @@ namespace {
 
 // Two classes of which the leaves may know one only, whose score then stands for the second class.
 template <class T>
-void finish_binary(KernelContext& c, const Trees<T>& t, int64_t row, const T* score, const uint8_t* given) {
+void finish_binary(KernelContext& c, const Trees<T>& t, ml::Transform transform, int64_t row, const T* score,
+                   const uint8_t* given) {
   std::array<double, 2> s{static_cast<double>(score[0]), static_cast<double>(score[1])};
   bool two = given[1];
   if (t.base.size() == 2 && two) {
@@ -170,7 +171,7 @@ void finish_binary(KernelContext& c, const Trees<T>& t, int64_t row, const T* sc
   const bool yes = t.single_target ? decisive > (t.positive ? 0.5 : 0.0) : decisive > 0;
   std::vector<double> out = two ? std::vector{s[0], s[1]} : std::vector{s[0]};
   const ml::Second second = t.positive ? ml::Second::kComplement : ml::Second::kNegative;
-  ml::finish_scores(out, ml::transform_of(c.node), t.single_target ? second : ml::Second::kNegative);
+  ml::finish_scores(out, transform, t.single_target ? second : ml::Second::kNegative);
   ml::write_class(c, row, yes ? 1 : 0, out);
 }
 
@@ -183,7 +184,7 @@ void ref_TreeClassifier(KernelContext& c) {
   const ml::Transform transform = ml::transform_of(c.node);
   with_trees(c, [&]<class T>(const Trees<T>& t) {
     for_each_row(c, t, classes, '+', [&](int64_t row, size_t at, Scores<T>& scores) {
-      if (classes == 2) return finish_binary(c, t, row, scores.value.data() + at, scores.given.data() + at);
+      if (classes == 2) return finish_binary(c, t, transform, row, scores.value.data() + at, scores.given.data() + at);
       std::vector<double> out(static_cast<size_t>(classes));
       int64_t best = -1;
       for (size_t k = 0; k < out.size(); ++k) {

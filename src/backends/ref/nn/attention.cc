@@ -102,6 +102,9 @@ void ref_Attention(KernelContext& c) {
   const int64_t mode = a.get_int("qk_matmul_output_mode");
   const DType precision = dtype_from_name(a.get_string("softmax_precision", std::string(dtype_name(type)))).value();
   const Bias bias(c, Shape{batch, q.heads, q.length, keys});
+  for (int64_t b = 0; b < batch && c.has_input(6); ++b)
+    if (const int64_t n = c.in(6).as<int64_t>()[b]; n < 0 || n > keys)
+      return invalid_data(c, fmt::format("{} of {} keys are no padding", n, keys));
   std::vector<double> scores(static_cast<size_t>(keys));
   for (int64_t r = 0; r < batch * q.heads * q.length; ++r) {
     const int64_t b = r / q.length / q.heads, h = r / q.length % q.heads, i = r % q.length;
@@ -109,7 +112,7 @@ void ref_Attention(KernelContext& c) {
       if (!now || !c.has_output(3)) return;
       for (int64_t j = 0; j < keys; ++j) store_real(c.out(3), r * keys + j, scores[static_cast<size_t>(j)]);
     };
-    const int64_t valid = c.has_input(6) ? std::clamp<int64_t>(c.in(6).as<int64_t>()[b], 0, keys) : keys;
+    const int64_t valid = c.has_input(6) ? c.in(6).as<int64_t>()[b] : keys;
     const int64_t position = i + (c.has_input(6) ? valid - q.length : k.past_length);
     const double* query = q(b, h, i);
     for (int64_t j = 0; j < keys; ++j) {

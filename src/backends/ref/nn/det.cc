@@ -1,6 +1,5 @@
-// Det, and Dropout as training does it.
+// Det.
 #include <cmath>
-#include <random>
 
 #include "backends/ref/kernels.h"
 #include "backends/ref/reals.h"
@@ -27,29 +26,6 @@ void ref_Det(KernelContext& c) {
       }
     }
     store_real(c.out(0), m, product);
-  }
-}
-
-// Without training: the input, and a mask of ones. With it: each element is dropped with probability `ratio`, the
-// rest grow to make up for it; the Mersenne twister draws the 53 bits of a double from two of its numbers.
-void ref_Dropout(KernelContext& c) {
-  const TensorView& x = c.in(0);
-  const auto given = c.has_input(1) ? reals_of(c.in(1)) : std::vector<double>{};
-  const double ratio = given.empty() ? 0.5 : given[0];
-  const bool training = c.has_input(2) && *c.in(2).as<uint8_t>() != 0;
-  if (!(ratio >= 0 && ratio < 1)) return invalid_data(c, fmt::format("ratio {} is not in [0, 1)", ratio));
-  const Attributes& a = c.node.attributes;
-  std::mt19937 generator(a.has("seed") ? static_cast<uint32_t>(a.get_int("seed")) : std::random_device()());
-  const auto values = reals_of(x);
-  for (size_t i = 0; i < values.size(); ++i) {
-    bool keep = true;
-    if (training && ratio > 0) {
-      const uint32_t high = generator() >> 5, low = generator() >> 6;
-      keep = (high * 0x1p26 + low) / 0x1p53 >= ratio;
-    }
-    const double scale = training ? 1 / (1 - ratio) : 1;
-    store_real(c.out(0), static_cast<int64_t>(i), keep ? values[i] * scale : 0);
-    if (c.has_output(1)) c.out(1).as<uint8_t>()[i] = keep;
   }
 }
 

@@ -65,6 +65,8 @@ void ref_GroupQueryAttention(KernelContext& c) {
                 q_shape[2] / heads,
                 c.has_input(3) ? c.in(3).shape[2] : 0,
                 std::max<int64_t>(c.has_input(3) ? c.in(3).shape[2] : 0, last)};
+  if (last < 0 || last > s.past + s.length)
+    return invalid_data(c, fmt::format("{} positions in all of {} past and {} new", last, s.past, s.length));
   const double scale = a.has("scale") ? a.get_float("scale") : 1 / std::sqrt(static_cast<double>(s.width));
   const double cap = a.get_float("softcap");
   const int64_t window = a.get_int("window");
@@ -76,7 +78,7 @@ void ref_GroupQueryAttention(KernelContext& c) {
   std::vector<double> scores(static_cast<size_t>(s.total));
   for (int64_t b = 0; b < s.batch; ++b) {
     const int64_t past = last == s.length ? 0 : c.in(5).as<int32_t>()[b] + 1 - s.length;
-    if (past < 0 || past + s.length > s.total)
+    if (past < 0 || past > s.past || past + s.length > s.total)
       return invalid_data(c, fmt::format("positions {} to {} of {}", past, past + s.length, s.total));
     for (int64_t i = 0; i < s.length; ++i) {
       const int64_t row = b * s.length + i;

@@ -123,12 +123,13 @@ void ref_MatMulInteger(KernelContext& c) {
     if (!c.has_input(input)) return 0;
     return byte_at(c.in(input), c.in(input).num_elements() == 1 ? 0 : i % c.in(input).num_elements());
   };
-  for_each_product<int32_t>(
+  for_each_product<uint32_t>(  // sums wrap
       a, b, c.out(0).shape,
-      [&](int64_t i, int64_t j) {
-        return (byte_at(c.in(0), i) - zero(2, i / a.columns)) * (byte_at(c.in(1), j) - zero(3, j % b.columns));
+      [&](int64_t i, int64_t j) -> uint32_t {
+        return static_cast<uint32_t>((byte_at(c.in(0), i) - zero(2, i / a.columns)) *
+                                     (byte_at(c.in(1), j) - zero(3, j % b.columns)));
       },
-      [&](int64_t i, int64_t, int32_t sum) { c.out(0).as<int32_t>()[i] = sum; });
+      [&](int64_t i, int64_t, uint32_t sum) { c.out(0).as<int32_t>()[i] = static_cast<int32_t>(sum); });
 }
 
 }  // namespace ingot

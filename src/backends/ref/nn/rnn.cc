@@ -32,9 +32,7 @@ struct Recurrence {
     clip = a.has("clip") ? static_cast<double>(a.get_float("clip")) : INFINITY;
   }
   double clipped(double v) const { return std::clamp(v, -clip, clip); }
-  int64_t length(int64_t b) const {
-    return c.has_input(4) ? std::clamp<int64_t>(c.in(4).as<int32_t>()[b], 0, steps) : steps;
-  }
+  int64_t length(int64_t b) const { return c.has_input(4) ? c.in(4).as<int32_t>()[b] : steps; }
   int64_t input_row(int64_t t, int64_t b) const { return batch_first ? b * steps + t : t * batch + b; }
   int64_t output_row(int64_t t, int64_t d, int64_t b) const {
     return batch_first ? (b * steps + t) * directions + d : (t * directions + d) * batch + b;
@@ -78,6 +76,7 @@ void walk(KernelContext& c, const Recurrence& p, Step step) {
     for (int64_t b = 0; b < p.batch; ++b) {
       Row h = p.initial(5, d, b), cell = p.initial(6, d, b);
       const int64_t length = p.length(b);
+      if (length < 0 || length > p.steps) return invalid_data(c, fmt::format("length {} of {} steps", length, p.steps));
       for (int64_t s = 0; s < length; ++s) {
         const int64_t t = reverse || d == 1 ? length - 1 - s : s;
         step(d, p.input_row(t, b), h, cell);

@@ -1,4 +1,4 @@
-// RandomUniform, RandomNormal and their Like forms, Bernoulli, Multinomial.
+// RandomUniform, RandomNormal and their Like forms, Bernoulli, Multinomial, Dropout.
 //
 // A seed gives the numbers of NumPy's RandomState(seed), as ONNX's own reference does: MT19937 (Matsumoto and
 // Nishimura 1998), 53-bit uniforms, Marsaglia's polar method for normals. Every run starts anew. Without a seed the
@@ -9,6 +9,7 @@
 
 #include "backends/ref/broadcast.h"
 #include "backends/ref/kernels.h"
+#include "backends/ref/reals.h"
 #include "tensor/number_at.h"
 
 namespace ingot {
@@ -104,6 +105,23 @@ void ref_Multinomial(KernelContext& c) {
       else
         c.out(0).as<int32_t>()[r * samples + i] = static_cast<int32_t>(k);
     }
+  }
+}
+
+// Without training: the input, and a mask of ones. With it: each element is dropped with probability `ratio`, the
+// rest grow to make up for it.
+void ref_Dropout(KernelContext& c) {
+  const auto given = c.has_input(1) ? reals_of(c.in(1)) : std::vector<double>{};
+  const double ratio = given.empty() ? 0.5 : given[0];
+  const bool training = c.has_input(2) && *c.in(2).as<uint8_t>() != 0;
+  if (!(ratio >= 0 && ratio < 1)) return invalid_data(c, fmt::format("ratio {} is not in [0, 1)", ratio));
+  Generator random(c.node);
+  const auto values = reals_of(c.in(0));
+  const double scale = training ? 1 / (1 - ratio) : 1;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const bool keep = !training || ratio == 0 || random.uniform() >= ratio;
+    store_real(c.out(0), static_cast<int64_t>(i), keep ? values[i] * scale : 0);
+    if (c.has_output(1)) c.out(1).as<uint8_t>()[i] = keep;
   }
 }
 

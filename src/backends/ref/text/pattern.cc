@@ -48,8 +48,9 @@ Result<Matcher::Found> Matcher::find(const Pattern& pattern, std::string_view te
     return pcre2_match(pattern.code(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from, options,
                        data_.get(), limits_.get());
   };
-  int found = match(0);
-  if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = match(PCRE2_NO_JIT);  // which has kHeapKibMax
+  const uint32_t checked = from ? PCRE2_NO_UTF_CHECK : 0;  // whoever goes on in a text has begun at its start
+  int found = match(checked);
+  if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = match(checked | PCRE2_NO_JIT);  // which has kHeapKibMax
   if (found == PCRE2_ERROR_NOMATCH || (found <= PCRE2_ERROR_UTF8_ERR1 && found >= PCRE2_ERROR_UTF8_ERR21))
     return Found{};
   if (found < 0) return error(Code::kResourceExhausted, "[regex] {}", message_of(found));

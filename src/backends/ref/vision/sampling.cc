@@ -1,6 +1,7 @@
 // Reading images between pixels: GridSample and AffineGrid (Jaderberg et al., "Spatial Transformer Networks", 2015),
 // DeformConv (Dai et al. 2017; Zhu et al. 2019).
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "backends/ref/broadcast.h"
@@ -51,20 +52,21 @@ struct Axis {
 // The taps of an interpolation at x: pixel numbers from `first` on, and their weights.
 struct Taps {
   int64_t first = 0;
-  std::vector<double> weights;
+  std::array<double, 4> weights{};
+  size_t count = 1;
 };
 
-Taps taps_at(double x, const std::string& mode) {
+Taps taps_at(double x, std::string_view mode) {
   // Far outside, where pixels have no numbers, all is border.
   x = std::isnan(x) ? -0x1p40 : std::clamp(x, -0x1p40, 0x1p40);
-  if (mode == "nearest") return {static_cast<int64_t>(std::nearbyint(x)), {1}};
+  if (mode == "nearest") return {static_cast<int64_t>(std::nearbyint(x)), {1}, 1};
   const double floor = std::floor(x), f = x - floor;
-  if (mode != "cubic") return {static_cast<int64_t>(floor), {1 - f, f}};
+  if (mode != "cubic") return {static_cast<int64_t>(floor), {1 - f, f}, 2};
   // Keys 1981, with a = -0.75.
   constexpr double a = -0.75;
   const auto near = [](double d) { return ((a + 2) * d - (a + 3)) * d * d + 1; };
   const auto far = [](double d) { return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a; };
-  return {static_cast<int64_t>(floor) - 1, {far(f + 1), near(f), near(1 - f), far(2 - f)}};
+  return {static_cast<int64_t>(floor) - 1, {far(f + 1), near(f), near(1 - f), far(2 - f)}, 4};
 }
 
 // The value of `plane` at the crossing of `taps`, one per axis.
@@ -73,7 +75,7 @@ double interpolate(const double* plane, std::span<const Axis> axes, std::span<co
   int64_t inner = 1;
   for (const Axis& axis : axes.subspan(1)) inner *= axis.size;
   double sum = 0;
-  for (size_t i = 0; i < taps[0].weights.size(); ++i) {
+  for (size_t i = 0; i < taps[0].count; ++i) {
     const int64_t pixel = axes[0].pixel(taps[0].first + static_cast<int64_t>(i));
     if (pixel >= 0) sum += taps[0].weights[i] * interpolate(plane + pixel * inner, axes.subspan(1), taps.subspan(1));
   }

@@ -52,9 +52,10 @@ void run_quantize(KernelContext& c) {
   const Prepared& p = *static_cast<const Prepared*>(c.prepared);
   if (!operands_fit(c, p.axis)) return;
   const bool is_signed = c.out(0).dtype == DType::kI8;
+  const auto& k = bytes::kernels_for(p.isa);
   for_each_run(c, p.axis, [&](int64_t first, int64_t count, int64_t at) {
-    bytes::kernels_for(p.isa).quantize(c.in(0).as<float>() + first, count, c.in(1).as<float>()[at], zero_at(c, at),
-                                       is_signed ? -128 : 0, is_signed ? 127 : 255, c.out(0).as<uint8_t>() + first);
+    k.quantize(c.in(0).as<float>() + first, count, c.in(1).as<float>()[at], zero_at(c, at), is_signed ? -128 : 0,
+               is_signed ? 127 : 255, c.out(0).as<uint8_t>() + first);
   });
 }
 
@@ -104,6 +105,8 @@ Support cpu_supports_tensor_quantize(const NodeView& v) {
   if (!right) return Support::no("from {} to {}", dtype_name(in), dtype_name(out));
   if (dynamic || cast) return Support::yes();
   if (v.input_type(1).dtype != DType::kF32) return Support::no("the scale is {}", v.input_type(1).to_string());
+  if (v.has_input(2) && !is_byte(v.input_type(2).dtype))
+    return Support::no("the zero point is {}", v.input_type(2).to_string());
   if (v.node.attributes.get_int("block_size")) return Support::no("blocks");
   const auto scale = v.input_type(1).concrete();
   if (scale && scale->num_elements() == 1) return Support::yes();
