@@ -42,6 +42,12 @@ struct Sizes {
   }
 };
 
+Sizes sizes_of(const KernelContext& c, int64_t last) {
+  const Shape& q = c.in(0).shape;
+  const int64_t heads = c.node.attributes.get_int("num_heads"), past = c.has_input(3) ? c.in(3).shape[2] : 0;
+  return {q[0], q[1], heads, c.node.attributes.get_int("kv_num_heads"), q[2] / heads, past, std::max(past, last)};
+}
+
 // [B,G,P,D] as [B,G,T,D].
 std::vector<double> grown(const KernelContext& c, int input, const Sizes& s) {
   std::vector<double> out(static_cast<size_t>(s.batch * s.groups * s.total * s.width));
@@ -56,15 +62,8 @@ std::vector<double> grown(const KernelContext& c, int input, const Sizes& s) {
 
 void ref_GroupQueryAttention(KernelContext& c) {
   const Attributes& a = c.node.attributes;
-  const Shape& q_shape = c.in(0).shape;
-  const int64_t heads = a.get_int("num_heads"), last = *c.in(6).as<int32_t>();
-  const Sizes s{q_shape[0],
-                q_shape[1],
-                heads,
-                a.get_int("kv_num_heads"),
-                q_shape[2] / heads,
-                c.has_input(3) ? c.in(3).shape[2] : 0,
-                std::max<int64_t>(c.has_input(3) ? c.in(3).shape[2] : 0, last)};
+  const int64_t last = *c.in(6).as<int32_t>();
+  const Sizes s = sizes_of(c, last);
   if (last < 0 || last > s.past + s.length)
     return invalid_data(c, fmt::format("{} positions in all of {} past and {} new", last, s.past, s.length));
   const double scale = a.has("scale") ? a.get_float("scale") : 1 / std::sqrt(static_cast<double>(s.width));
