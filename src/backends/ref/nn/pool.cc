@@ -88,9 +88,8 @@ void pool_windows(KernelContext& c, OfWindow of_window) {
       for (int64_t o = 0; o < out.num_elements(); ++o) {
         const T* x = c.in(0).as<T>() + plane * in.num_elements();
         const double found = of_window([&](auto tap) {
-          for_each_tap(w, in, out, o, [&](int64_t from) {
-            tap(from >= 0, from >= 0 ? static_cast<double>(x[from]) : 0.0);
-          });
+          for_each_tap(w, in, out, o,
+                       [&](int64_t from) { tap(from >= 0, from >= 0 ? static_cast<double>(x[from]) : 0.0); });
         });
         *y++ = static_cast<T>(static_cast<Compute<T>>(found));
       }
