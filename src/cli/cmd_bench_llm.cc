@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "cli/command.h"
+#include "cli/infer/bench_model.h"
 #include "cli/load/bench_serve.h"
 #include "cli/model_options.h"
 #include "cli/option_checks.h"
@@ -183,8 +184,10 @@ void add_bench(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   CLI::App* parent = app.add_subcommand("bench", "Measure speed");
   parent->require_subcommand(1);
-  parent->footer("\nExamples:\n  ingot bench llm model.gguf\n  ingot bench serve -c 8");
+  parent->footer(
+      "\nExamples:\n  ingot bench llm model.gguf\n  ingot bench model model.onnx -t 1,2\n  ingot bench serve -c 8");
   add_bench_serve(*parent, action);
+  add_bench_model(*parent, action);
   CLI::App* c = parent->add_subcommand("llm", "Tokens per second of a language model");
   add_model_options(*c, o->model);
   const auto add = [c](const char* flags, std::vector<int64_t>& values, const char* help, int64_t low, int64_t high) {

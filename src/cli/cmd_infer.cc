@@ -7,24 +7,16 @@
 #include <map>
 #include <memory>
 
-#include "backends/cpu/cpu.h"
-#include "backends/evaluate.h"
-#include "backends/ref/ref.h"
 #include "base/clock.h"
-#include "base/mapped_file.h"
 #include "cli/command.h"
 #include "cli/infer/infer_inputs.h"
 #include "cli/infer/infer_outputs.h"
+#include "cli/infer/tensor_session.h"
 #include "cli/inspect/plan.h"
 #include "cli/option_checks.h"
 #include "cli/table.h"
 #include "formats/npy/npy.h"
-#include "formats/onnx/onnx_import.h"
 #include "formats/printable.h"
-#include "formats/sniff.h"
-#include "passes/pipeline.h"
-#include "plan/engine_file.h"
-#include "runtime/session.h"
 #include "tensor/number_at.h"
 
 namespace ingot::cli {
@@ -86,7 +78,9 @@ class Runner {
   explicit Runner(const Options& options) : o_(options) {}
 
   Result<void> run() {
-    if (auto ok = load(); !ok) return std::unexpected(about_file(ok.error(), o_.model));
+    const Stopwatch load;
+    session_ = INGOT_TRY(open_tensor_session(o_.model, o_.threads, o_.disabled_passes));
+    load_ms_ = load.elapsed_ms();
     inputs_ = INGOT_TRY(make_inputs(session_->graph(), o_.inputs));
     INGOT_TRY(check_compared());
     if (!o_.output_folder.empty()) INGOT_TRY(check_file_names());
@@ -113,30 +107,6 @@ class Runner {
   }
 
  private:
-  Result<void> load() {
-    const Stopwatch watch;
-    if (const auto file = MappedFile::open(o_.model)) {
-      const FileGuess guess = guess_file((*file)->bytes());
-      if (guess.kind == FileKind::kGguf || guess.kind == FileKind::kSafetensors)
-        return invalid("[infer] this is {}, not an ONNX model: run it with `ingot run`", guess.description);
-    }
-    auto pool = INGOT_TRY(ThreadPool::create(o_.threads > 0 ? o_.threads : ThreadPool::default_threads()));
-    SessionOptions options{.pool = std::move(pool),
-                           .backends = {&cpu_backend(), &ref_backend()},
-                           .disabled_passes = disabled_passes(o_.disabled_passes)};
-    if (is_engine_file(o_.model)) {
-      EngineFile engine = INGOT_TRY(open_engine(o_.model));
-      options.store = engine.store;
-      options.optimized = true;
-      session_ = INGOT_TRY(Session::create(std::move(engine.graph), std::move(options)));
-      INGOT_TRY(check_engine_kernels(engine, session_->plan()));
-    } else {
-      session_ = INGOT_TRY(Session::create(INGOT_TRY(import_onnx(o_.model)), std::move(options)));
-    }
-    load_ms_ = watch.elapsed_ms();
-    return {};
-  }
-
   // Each --compare stands for an output at least, so that a misspelt name is not taken for equality.
   Result<void> check_compared() const {
     for (const std::string& text : o_.compare) {
@@ -216,22 +186,7 @@ class Runner {
                    d.equal ? "equal" : "differs"});
       fmt::print("\n{}", table.text());
     }
-    if (o_.profile) print_profile();
-  }
-
-  void print_profile() const {
-    double total = 0;
-    for (const StepTime& s : profile_.steps) total += static_cast<double>(s.nanoseconds);
-    Table table({"node", "op", "kernel", "type", ">ms", ">%"});
-    for (const StepTime& s : profile_.steps) {
-      const Step& step = s.plan->steps()[s.step];
-      const Node& n = s.plan->graph().node(step.node);
-      const double ns = static_cast<double>(s.nanoseconds);
-      table.add({printable(n.name), std::string(op_name(n.op)), step.kernel.name,
-                 s.plan->graph().value(n.outputs[0]).type.to_string(), fmt::format("{:.3f}", ns / 1e6),
-                 fmt::format("{:.1f}", total > 0 ? 100 * ns / total : 0)});
-    }
-    fmt::print("\n{}", table.text());
+    if (o_.profile) fmt::print("\n{}", profile_table(profile_).text());
   }
 
   json::array described(bool inputs) const {
@@ -259,16 +214,7 @@ class Runner {
       compared.push_back(json::object{
           {"name", valid_utf8(d.name)}, {"max_abs", d.abs_max}, {"max_rel", d.rel_max}, {"equal", d.equal}});
     if (!compared.empty()) out["compare"] = std::move(compared);
-    json::array steps;
-    for (const StepTime& s : profile_.steps) {
-      const Step& step = s.plan->steps()[s.step];
-      const Node& n = s.plan->graph().node(step.node);
-      steps.push_back(json::object{{"node", valid_utf8(n.name)},
-                                   {"op", op_name(n.op)},
-                                   {"kernel", step.kernel.name},
-                                   {"ms", static_cast<double>(s.nanoseconds) / 1e6}});
-    }
-    if (!steps.empty()) out["profile"] = std::move(steps);
+    if (o_.profile) out["profile"] = profile_json(profile_);
     fmt::print("{}\n", json::serialize(out));
   }
 
@@ -288,16 +234,7 @@ void add_infer(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("infer", "Run a tensor model (ONNX) on files, JSON or random inputs");
   command->add_option("MODEL", o->model, "An .onnx file, or an engine file (.ingot)")->required();
-  command
-      ->add_option(
-          "-i,--input", o->inputs.inputs,
-          "NAME=FILE.npy, NAME=FILE.json, NAME=JSON, NAME=random[:2x3], or random for all; a sequence is a JSON "
-          "array of its elements or NAME=A.npy,B.npy")
-      ->allow_extra_args(false);
-  command->add_option("--shape", o->inputs.shapes, "NAME=1x3x224x224: the shape of a random input")
-      ->allow_extra_args(false);
-  command->add_option("--dim", o->inputs.dims, "NAME=4: the size of a symbolic dimension")->allow_extra_args(false);
-  command->add_option("--seed", o->inputs.seed, "Seed of random inputs")->capture_default_str()->check(integer_in(0));
+  add_input_options(*command, o->inputs);
   command->add_option("-o,--output", o->output_folder,
                       "Write each output as NAME.npy into this folder, a sequence as NAME.0.npy, NAME.1.npy, …");
   command->add_option("--compare", o->compare, "A folder of NAME.npy, or NAME=FILE.npy: exit 1 where outputs differ")
@@ -316,7 +253,7 @@ void add_infer(CLI::App& app, Action& action) {
   command->footer(
       "Examples:\n"
       "  ingot infer model.onnx --input random --dim batch=1\n"
-      "  ingot infer model.onnx --input image=photo.npy --output results\n"
+      "  ingot infer model.onnx --input image=photo.jpg --output results\n"
       "  ingot infer model.onnx --input ids=[[101,2023,102]] --compare results --rtol 1e-4\n"
       "  ingot infer model.onnx --input random --shape x=1x3x224x224 --profile --repeat 20 --threads 2");
   command->callback([o, &action] { action = [o] { return Runner(*o).run(); }; });

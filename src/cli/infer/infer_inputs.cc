@@ -1,15 +1,20 @@
 #include "cli/infer/infer_inputs.h"
 
+#include <array>
 #include <boost/json.hpp>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <optional>
 #include <random>
 
 #include "base/mapped_file.h"
 #include "base/memory.h"
+#include "cli/infer/image_input.h"
+#include "cli/option_checks.h"
 #include "formats/npy/npy.h"
+#include "formats/npy/npz.h"
 #include "formats/printable.h"
 #include "tensor/half.h"
 
@@ -254,9 +259,19 @@ class InputMaker {
   InputMaker(const Graph& graph, uint64_t seed) : graph_(graph), random_(seed) {}
 
   Result<void> read(const InputOptions& options) {
+    INGOT_TRY(set_channels("--image-mean", options.image_mean, scaling_.mean));
+    INGOT_TRY(set_channels("--image-std", options.image_deviation, scaling_.deviation));
     for (const auto& text : options.inputs) {
       if (text == "random") {
         all_random_ = true;
+        continue;
+      }
+      if (text.ends_with(".npz") && !text.contains('=')) {
+        for (auto& [name, array] : INGOT_TRY(read_npz(text))) {
+          INGOT_TRY(check_name(fmt::format("--input {}", text), name));
+          if (!arrays_.emplace(name, std::move(array)).second)
+            return invalid("[cli] --input: '{}' is given twice", printable(name));
+        }
         continue;
       }
       const auto [name, spec] = INGOT_TRY(split_assignment(text));
@@ -266,8 +281,8 @@ class InputMaker {
     for (const auto& text : options.shapes) {
       const auto [name, shape] = INGOT_TRY(split_assignment(text));
       INGOT_TRY(check_name("--shape", name));
-      if (!is_random(name))
-        return invalid("[cli] --shape: '{}' is not random, its values say its shape", printable(name));
+      if (!is_random(name) && !specs_[name].ends_with(".raw"))
+        return invalid("[cli] --shape: '{}' is neither random nor raw, its values say its shape", printable(name));
       shapes_[name] = INGOT_TRY(with_tag(parse_shape(shape), "[cli] --shape:"));
     }
     for (const auto& text : options.dims) {
@@ -282,6 +297,9 @@ class InputMaker {
 
   Result<Tensor> make(const Value& v) {
     const auto it = specs_.find(v.name);
+    if (const auto array = arrays_.find(v.name); array != arrays_.end())
+      return it == specs_.end() ? check_type(v, "the .npz", array->second)
+                                : invalid("[cli] --input: '{}' is given twice", printable(v.name));
     if (it == specs_.end() && !all_random_)
       return invalid("[cli] input '{}' ({}) is not given: add --input {}=FILE.npy, or --input random", v.name,
                      v.type.to_string(), v.name);
@@ -292,9 +310,16 @@ class InputMaker {
       return random_tensor(v.type.dtype,
                            INGOT_TRY(with_tag(parse_shape(std::string_view(spec).substr(7)), "[cli] --input: random:")),
                            random_);
+    if (is_image_file(spec)) return read_image(spec, v, scaling_);
+    if (spec.ends_with(".raw")) return read_raw(spec, v);
     Tensor t;
     if (spec.ends_with(".npy")) {
       t = INGOT_TRY(read_npy(spec));
+    } else if (spec.ends_with(".npz")) {
+      auto arrays = INGOT_TRY(read_npz(spec));
+      const auto named = arrays.find(v.name);
+      if (named == arrays.end()) return invalid("[infer] '{}' holds no array '{}'", printable(spec), printable(v.name));
+      t = std::move(named->second);
     } else if (spec.ends_with(".json")) {
       const auto file = INGOT_TRY(MappedFile::open(spec));
       const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
@@ -302,13 +327,31 @@ class InputMaker {
     } else {
       t = INGOT_TRY(with_tag(tensor_from_json(spec, v.type.dtype), fmt::format("input '{}':", printable(v.name))));
     }
-    if (t.dtype() != v.type.dtype)
-      return invalid("[infer] input '{}' is {}, '{}' holds {}", v.name, v.type.to_string(), spec,
-                     dtype_name(t.dtype()));
-    return t;
+    return check_type(v, spec, std::move(t));
   }
 
  private:
+  static Result<Tensor> check_type(const Value& v, const std::string& source, Tensor t) {
+    if (t.dtype() == v.type.dtype) return t;
+    return invalid("[infer] input '{}' is {}, '{}' holds {}", printable(v.name), v.type.to_string(), printable(source),
+                   dtype_name(t.dtype()));
+  }
+
+  // The file's bytes are the elements, little endian.
+  Result<Tensor> read_raw(const std::string& path, const Value& v) const {
+    const Shape shape = INGOT_TRY(random_shape(v));
+    if (holds_objects(v.type.dtype))
+      return invalid("[infer] input '{}' is {}: give it as JSON", printable(v.name), v.type.to_string());
+    const auto file = INGOT_TRY(MappedFile::open(path));
+    const size_t have = file->bytes().size(), want = TensorView{v.type.dtype, shape, nullptr}.num_bytes();
+    if (have != want)
+      return invalid("[infer] '{}' has {} bytes, input '{}' ({}{}) {}: give its shape with --shape", printable(path),
+                     have, printable(v.name), dtype_name(v.type.dtype), shape.to_string(), want);
+    Tensor t = INGOT_TRY(allocate(v.type.dtype, shape));
+    if (want) std::memcpy(t.mutable_as<std::byte>(), file->bytes().data(), want);
+    return t;
+  }
+
   Result<void> check_name(std::string_view option, const std::string& name) const {
     std::string names;
     for (ValueId v : graph_.inputs()) {
@@ -317,6 +360,14 @@ class InputMaker {
     }
     return invalid("[cli] {}: the model has no input '{}'; its inputs are:{}", option, printable(name),
                    names.empty() ? " none" : names);
+  }
+
+  static Result<void> set_channels(std::string_view option, const std::vector<float>& given, std::array<float, 3>& to) {
+    if (given.empty()) return {};
+    if (given.size() != 1 && given.size() != 3)
+      return invalid("[cli] {}: {} numbers, not 1 or 3", option, given.size());
+    for (size_t i = 0; i < 3; ++i) to[i] = given[given.size() == 1 ? 0 : i];
+    return {};
   }
 
   bool is_random(const std::string& name) const {
@@ -360,11 +411,32 @@ class InputMaker {
   std::mt19937_64 random_;
   bool all_random_ = false;
   std::map<std::string, std::string> specs_;
+  std::map<std::string, Tensor> arrays_;  // of .npz files
+  ImageScaling scaling_;
   std::map<std::string, Shape> shapes_;
   std::map<std::string, int64_t> dims_;
 };
 
 }  // namespace
+
+void add_input_options(CLI::App& command, InputOptions& o) {
+  command
+      .add_option("-i,--input", o.inputs,
+                  "NAME=FILE with .npy, .npz, .json, an image (.png, .jpg, …) or .raw (plain bytes), NAME=JSON, "
+                  "NAME=random[:2x3], FILE.npz for all that it names, or random for all others; a sequence is a JSON "
+                  "array of its elements or NAME=A.npy,B.npy")
+      ->allow_extra_args(false);
+  command.add_option("--shape", o.shapes, "NAME=1x3x224x224: the shape of a random or raw input")
+      ->allow_extra_args(false);
+  command.add_option("--dim", o.dims, "NAME=4: the size of a symbolic dimension")->allow_extra_args(false);
+  command.add_option("--seed", o.seed, "Seed of random inputs")->capture_default_str()->check(integer_in(0));
+  command.add_option("--image-mean", o.image_mean, "Taken off an image's values, 0 to 1: one number, or R,G,B")
+      ->delimiter(',')
+      ->check(number_in(-1e6, 1e6));
+  command.add_option("--image-std", o.image_deviation, "What they are then divided by")
+      ->delimiter(',')
+      ->check(number_in(1e-6, 1e6));
+}
 
 Result<std::vector<Tensor>> make_inputs(const Graph& graph, const InputOptions& options) {
   InputMaker maker(graph, options.seed);

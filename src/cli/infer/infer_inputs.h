@@ -6,16 +6,23 @@
 #include <string>
 #include <vector>
 
+#include "cli/command.h"
 #include "ir/graph.h"
 
 namespace ingot::cli {
 
 struct InputOptions {
-  std::vector<std::string> inputs;  // "name=file.npy", "name=file.json", "name=random[:2x3]", "name=[1,2]", "random"
+  // "name=file.npy", "name=file.json", "name=photo.jpg", "name=file.raw", "name=random[:2x3]", "name=[1,2]", "random",
+  // "file.npz"
+  std::vector<std::string> inputs;
   std::vector<std::string> shapes;  // "name=1x3x224x224"
   std::vector<std::string> dims;    // "batch=4"
   uint64_t seed = 0;
+  std::vector<float> image_mean, image_deviation;  // of one channel, or of R, G and B
 };
+
+// --input, --shape, --dim, --seed, --image-mean, --image-std.
+void add_input_options(CLI::App& command, InputOptions& options);
 
 // One tensor for each input of the graph, in order. Random floats are normal, random integers 0 or 1 (they may be
 // indices). Sequences and optionals are JSON: arrays of their elements, null.
