@@ -1,6 +1,6 @@
 // Conv and ingot.conv on the CPU: float32, one or two spatial dimensions, a constant weight that is packed once.
 #include "backends/backend.h"
-#include "backends/cpu/kernels/conv/conv.h"
+#include "backends/cpu/kernels/conv/winograd.h"
 #include "backends/cpu/kernels/simd/float_isa.h"
 #include "backends/cpu/ops/fused_activation.h"
 #include "backends/cpu/ops/window_shape.h"
@@ -36,7 +36,21 @@ size_t scratch_bytes(const BoundShapes& b) {
   const auto window = parse_window(b.node.attributes, b.inputs[0].shape.rank() - 2, spatial_of(b.inputs[1].shape));
   if (!window) return 0;
   set_sizes(*window, b.inputs[0].shape, b.outputs[0].shape, s);
+  s.winograd = static_cast<const Prepared*>(b.prepared)->weight.winograd;
   return conv_scratch_bytes(s, b.num_threads);
+}
+
+// Few tiles do not pay for the transformed weights, which are twice as large. Sizes that are not known count as many.
+bool wants_winograd(const NodeView& v, const Prepared& p) {
+  constexpr int64_t kOutputsMin = 128;
+  ConvShape s = p.weight;
+  const Type &x = v.input_type(0), &y = v.output_type(0);
+  if (s.kernel_h != 3 || s.kernel_w != 3 || !y.ranked() || y.rank() != 4) return false;
+  s.stride_h = p.window.strides[0], s.stride_w = p.window.strides[1];
+  s.dilation_h = p.window.dilations[0], s.dilation_w = p.window.dilations[1];
+  const Dim &height = (*y.dims)[2], &width = (*y.dims)[3];
+  const bool few = height.is_const() && width.is_const() && height.value() * width.value() < kOutputsMin;
+  return x.rank() == 4 && winograd_fits(s) && !few;
 }
 
 void run(KernelContext& c) {
@@ -80,11 +94,12 @@ Result<Kernel> cpu_prepare_tensor_conv(const NodeView& v, ThreadPool&) {
   p->weight = weight_shape(v.node.attributes, w.shape);
   p->act = *fused_activation(v.node.attributes);
   p->isa = float_isa();
+  p->weight.winograd = wants_winograd(v, *p);
   const size_t bytes = conv_packed_floats(p->weight) * sizeof(float);
   const PackedStore::Piece piece = INGOT_TRY(v.packed_memory(bytes));
   p->packed = piece.memory;
   if (!piece.filled) pack_conv(p->weight, w.as<float>(), p->isa, static_cast<float*>(p->packed.get()));
-  const char* how = p->weight.depthwise() ? "depthwise" : "gemm";
+  const char* how = p->weight.winograd ? "winograd" : p->weight.depthwise() ? "depthwise" : "gemm";
   return Kernel{.name = fmt::format("conv_{}_{}", how, isa_name(p->isa)),
                 .run = run,
                 .prepared = p,

@@ -22,6 +22,11 @@ std::vector<ConvCase> conv_cases() {
       {{1, 9, 7, 7}, {300, 9, 1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}},
       {{1, 16, 15, 15}, {20, 16, 1, 1}, {2, 2}, {0, 0, 0, 0}, {1, 1}},
       {{1, 70, 7, 7}, {15, 70, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
+      {{1, 16, 12, 20}, {17, 16, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
+      {{2, 19, 37, 71}, {30, 19, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
+      {{1, 24, 15, 17}, {16, 24, 3, 3}, {1, 1}, {0, 0, 0, 0}, {1, 1}},
+      {{1, 16, 13, 250}, {16, 16, 3, 3}, {1, 1}, {2, 0, 1, 2}, {1, 1}},
+      {{1, 300, 12, 13}, {20, 300, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
       {{1, 8, 20, 21}, {6, 8, 3, 3}, {3, 3}, {1, 1, 1, 1}, {1, 1}},
       {{1, 8, 20, 21}, {6, 8, 3, 3}, {1, 1}, {2, 2, 2, 2}, {2, 2}},
       {{1, 4, 6, 6}, {5, 4, 5, 5}, {1, 1}, {4, 4, 4, 4}, {1, 1}},
@@ -64,16 +69,16 @@ TEST(TensorConv, equals_the_reference_for_every_kind_of_window) {
 TEST(TensorConv, applies_residual_and_every_activation) {
   for (const char* name :
        {"none", "relu", "leaky_relu", "sigmoid", "tanh", "clip", "hard_sigmoid", "hard_swish", "silu"})
-    for (const bool depthwise : {false, true})
+    for (const auto& [x, w] : {std::pair(Shape{2, 9, 11, 13}, Shape{9, 9, 3, 3}),
+                               {Shape{2, 9, 11, 13}, Shape{9, 1, 3, 3}},
+                               {Shape{2, 16, 11, 13}, Shape{16, 16, 3, 3}}})
       for (const bool residual : {false, true}) {
         Attributes a{{"pads", Ints{1, 1, 1, 1}}, {"activation", std::string(name)}};
         a.set("alpha", std::string(name) == "clip" ? -0.5f : 0.3f);
         a.set("beta", 0.4f);
-        if (depthwise) a.set("group", int64_t{9});
-        OpCase k{Op::kFusedConv, a, {random_tensor({2, 9, 11, 13}, 1)}, 6};
-        k.inputs.push_back(random_tensor(depthwise ? Shape{9, 1, 3, 3} : Shape{9, 9, 3, 3}, 2));
-        k.inputs.push_back(random_tensor({9}, 3));
-        if (residual) k.inputs.push_back(random_tensor({2, 9, 11, 13}, 4));
+        a.set("group", x[1] / w[1]);
+        OpCase k{Op::kFusedConv, a, {random_tensor(x, 1), random_tensor(w, 2), random_tensor({w[0]}, 3)}, 6};
+        if (residual) k.inputs.push_back(random_tensor(x, 4));
         expect_like_ref(k, name, 4e-6, 3);
       }
 }

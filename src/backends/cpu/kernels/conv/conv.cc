@@ -1,10 +1,11 @@
-// Chooses between GEMM and planes, packs weights, splits the work.
+// Chooses between GEMM, planes and Winograd, packs weights, splits the work.
 #include "backends/cpu/kernels/conv/conv.h"
 
 #include <algorithm>
 #include <limits>
 #include <vector>
 
+#include "backends/cpu/kernels/conv/winograd.h"
 #include "base/thread_pool.h"
 
 namespace ingot {
@@ -112,9 +113,12 @@ const ConvKernels& conv_kernels(Isa isa) {
   return conv_kernels_baseline();
 }
 
-size_t conv_packed_floats(const ConvShape& s) { return static_cast<size_t>(s.maps * s.group_channels() * s.taps()); }
+size_t conv_packed_floats(const ConvShape& s) {
+  return s.winograd ? winograd_packed_floats(s) : static_cast<size_t>(s.maps * s.group_channels() * s.taps());
+}
 
 void pack_conv(const ConvShape& s, const float* weight, Isa isa, float* out) {
+  if (s.winograd) return pack_winograd(s, weight, isa, out);
   if (s.depthwise()) {
     std::copy_n(weight, conv_packed_floats(s), out);
     return;
@@ -133,12 +137,14 @@ void pack_conv(const ConvShape& s, const float* weight, Isa isa, float* out) {
 }
 
 size_t conv_scratch_bytes(const ConvShape& s, int num_threads) {
-  return s.depthwise() ? pool_scratch_bytes(s, num_threads) : gemm_scratch_bytes(num_threads);
+  return s.winograd      ? winograd_scratch_bytes(s, num_threads)
+         : s.depthwise() ? pool_scratch_bytes(s, num_threads)
+                         : gemm_scratch_bytes(num_threads);
 }
 
 void conv(const ConvShape& s, const float* x, const float* packed, const ConvOutput& out, Isa isa, std::byte* scratch,
           int thread, int num_threads) {
-  const auto run = s.depthwise() ? run_depthwise : run_gemm;
+  const auto run = s.winograd ? winograd : s.depthwise() ? run_depthwise : run_gemm;
   run(s, x, packed, out, isa, scratch, thread, num_threads);
 }
 

@@ -3,8 +3,9 @@
 // General convolution is a GEMM whose right operand is read from the image while panels are packed (no im2col
 // buffer): k runs over (kernel position, channel), columns over output positions. One input channel per group
 // (depthwise) and pooling walk planes: a band of rows is copied with its padding, columns split by stride, so that
-// every tap is a contiguous vector. Both have one fixed order of summation per output element.
-// All threads call with the same arguments; nothing allocates; threads share only operands: no barriers.
+// every tap is a contiguous vector. Kernels of 3x3 over many channels: winograd.h. All have one fixed order of
+// summation per output element. All threads call with the same arguments; nothing allocates; threads share only
+// operands: no barriers.
 #pragma once
 
 #include "backends/cpu/kernels/gemm/gemm.h"
@@ -17,6 +18,7 @@ struct ConvShape {
   int64_t kernel_h, kernel_w;
   int64_t stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1, pad_top = 0, pad_left = 0;
   int64_t group = 1;
+  bool winograd = false;  // by winograd.h, which winograd_fits()
 
   // Inlined always: this header is compiled for several instruction sets.
   [[gnu::always_inline]] int64_t in_plane() const { return height * width; }
@@ -35,7 +37,7 @@ struct ConvOutput {
   ActSpec act;
 };
 
-// Floats of the packed weight; depends on the number of maps, channels, groups and the kernel only.
+// Floats of the packed weight; depends on the number of maps, channels, groups, the kernel and `winograd` only.
 size_t conv_packed_floats(const ConvShape& s);
 // weight: [maps, channels / group, kernel_h, kernel_w]
 void pack_conv(const ConvShape& s, const float* weight, Isa isa, float* out);
@@ -63,6 +65,9 @@ struct PlaneJob {
   const float *count_h = nullptr, *count_w = nullptr;
 };
 
+struct WinogradTiles;  // winograd.h
+struct WinogradOutput;
+
 struct ConvKernels {
   // Columns of the GEMM's right operand; source is a ConvSource.
   void (*fill)(const void* source, int64_t batch, int64_t k_begin, int64_t k_count, int64_t column, int columns,
@@ -70,6 +75,9 @@ struct ConvKernels {
   void (*depthwise)(const PlaneJob& job);
   void (*max)(const PlaneJob& job);
   void (*average)(const PlaneJob& job);
+  // Tiles of all channels of the image x as v[element][channel][pitch], and back.
+  void (*winograd_input)(const WinogradTiles& tiles, const float* x, int64_t pitch, float* v);
+  void (*winograd_output)(const WinogradOutput& output);
 };
 const ConvKernels& conv_kernels(Isa isa);
 

@@ -3,6 +3,7 @@
 #include "backends/cpu/kernels/simd/vec_avx512.inc"
 #include "backends/cpu/kernels/simd/functions.inc"
 #include "backends/cpu/kernels/conv/conv.inc"
+#include "backends/cpu/kernels/conv/winograd.inc"
 // clang-format on
 
 namespace ingot {

@@ -1,5 +1,5 @@
 // Convolutions and pools of the models in docs/perf/onnx.md, one layer each: GFLOP/s, or GB/s of a pool's input.
-#include "backends/cpu/kernels/conv/conv.h"
+#include "backends/cpu/kernels/conv/winograd.h"
 
 #include <benchmark/benchmark.h>
 
@@ -15,6 +15,7 @@ namespace {
 struct Layer {
   std::string name;
   int64_t channels, height, width, maps, kernel, stride, group;
+  bool winograd = false;
 };
 
 ConvShape shape_of(const Layer& l) {
@@ -28,6 +29,7 @@ ConvShape shape_of(const Layer& l) {
   s.stride_h = s.stride_w = l.stride;
   s.pad_top = s.pad_left = l.kernel / 2;
   s.group = l.group;
+  s.winograd = l.winograd;
   s.out_height = (l.height + 2 * s.pad_top - l.kernel) / l.stride + 1;
   s.out_width = (l.width + 2 * s.pad_left - l.kernel) / l.stride + 1;
   return s;
@@ -86,8 +88,12 @@ bool register_all() {
                          {"resnet50_7", 512, 7, 7, 512, 3, 1, 1},
                          {"resnet50_expand_14", 256, 14, 14, 1024, 1, 1, 1},
                          {"mobilenet_expand_28", 32, 28, 28, 192, 1, 1, 1},
-                         {"ocr_det_160", 96, 160, 160, 24, 3, 1, 1}})
+                         {"ocr_det_160", 96, 160, 160, 24, 3, 1, 1}}) {
     add("conv", l, convolution);
+    Layer transformed = l;
+    transformed.winograd = true;
+    if (winograd_fits(shape_of(l))) add("winograd", transformed, convolution);
+  }
   for (const Layer& l : {Layer{"mobilenet_112", 32, 112, 112, 32, 3, 1, 32},
                          {"mobilenet_56_stride_2", 96, 56, 56, 96, 3, 2, 96},
                          {"mobilenet_14", 384, 14, 14, 384, 3, 1, 384},

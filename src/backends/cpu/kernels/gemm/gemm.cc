@@ -27,24 +27,6 @@ constexpr int64_t kScratchB = kBlockPanelsB * kPanelColumnsMax * kBlockK;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// Threads over panels of B (of all batches), and over panels of A where B has too few.
-struct Split {
-  int over_b, over_a;
-};
-Split split_threads(int64_t panels_a, int64_t panels_b, int num_threads) {
-  Split best{num_threads, 1};
-  int64_t least = std::numeric_limits<int64_t>::max();
-  for (int over_b = num_threads; over_b >= 1; --over_b) {
-    if (num_threads % over_b) continue;
-    const int over_a = num_threads / over_b;
-    const int64_t longest = ceil_div(panels_a, over_a) * ceil_div(panels_b, over_b);
-    if (longest >= least) continue;
-    least = longest;
-    best = {over_b, over_a};
-  }
-  return best;
-}
-
 class Worker {
  public:
   Worker(const Gemm& g, Isa isa, float* scratch)
@@ -165,6 +147,20 @@ class Worker {
 
 }  // namespace
 
+ThreadSplit split_threads(int64_t panels_a, int64_t panels_b, int num_threads) {
+  ThreadSplit best{num_threads, 1};
+  int64_t least = std::numeric_limits<int64_t>::max();
+  for (int over_b = num_threads; over_b >= 1; --over_b) {
+    if (num_threads % over_b) continue;
+    const int over_a = num_threads / over_b;
+    const int64_t longest = ceil_div(panels_a, over_a) * ceil_div(panels_b, over_b);
+    if (longest >= least) continue;
+    least = longest;
+    best = {over_b, over_a};
+  }
+  return best;
+}
+
 PanelSplit::PanelSplit(int64_t m, int tile_rows)
     : rows(m), panels(ceil_div(m, tile_rows)), panel_rows(panels ? ceil_div(m, panels) : 1) {
   panels = ceil_div(m, panel_rows);
@@ -219,7 +215,7 @@ void gemm(const Gemm& g, Isa isa, std::byte* scratch, int thread, int num_thread
   const GemmKernels& kernels = gemm_kernels(isa);
   const int64_t panels = ceil_div(g.n, kernels.panel_columns);
   const PanelSplit rows(g.m, kernels.tile_rows);
-  const Split split = split_threads(rows.panels, panels * g.batch, num_threads);
+  const ThreadSplit split = split_threads(rows.panels, panels * g.batch, num_threads);
   const Range mine = partition(panels * g.batch, thread % split.over_b, split.over_b);
   const Range mine_rows = partition(rows.panels, thread / split.over_b, split.over_a);
   if (mine_rows.begin == mine_rows.end) return;

@@ -57,6 +57,13 @@ struct PanelSplit {
   int rows_of(int64_t panel) const;
 };
 
+// Threads over panels of B (of all batches), and over panels of A where B has too few: thread t does part t % over_b of
+// the one and part t / over_b of the other.
+struct ThreadSplit {
+  int over_b, over_a;
+};
+ThreadSplit split_threads(int64_t panels_a, int64_t panels_b, int num_threads);
+
 // The left operand: either packed panels of the whole K (pack_gemm_a), or a strided matrix.
 struct GemmA {
   const float* packed = nullptr;
