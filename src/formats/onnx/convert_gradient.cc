@@ -26,7 +26,7 @@ class Differentiator {
   Result<ValueId> sum_to(ValueId gradient, ValueId like);
   Result<ValueId> like(ValueId v, float value);
   Result<ValueId> transposed(ValueId v);
-  Result<ValueId> add(Op op, std::vector<ValueId> in, Attributes a = {}) { return d_.add(op, std::move(in), a); }
+  Result<ValueId> add(Op op, std::vector<ValueId> in, const Attributes& a = {}) { return d_.add(op, std::move(in), a); }
   const Type& type(ValueId v) const { return graph_.value(v).type; }
   ValueId now(ValueId v) const {
     const auto it = replaced_.find(v);

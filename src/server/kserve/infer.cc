@@ -69,7 +69,7 @@ awaitable<Result<serving::TensorAnswer>> run(http::Exchange& x, serving::TensorM
 awaitable<Result<http::Response>> infer(const Face& face, http::Exchange& x) {
   const auto found = co_await acquire_model(face, x.request());
   if (!found) co_return std::unexpected(found.error());
-  const std::shared_ptr<serving::Servable> model = *found;
+  const std::shared_ptr<serving::Servable>& model = *found;
   x.note("model", model->name);
   if (face.workers.full())
     co_return error(Code::kResourceExhausted, "[kserve] too many requests wait to be read: try again later");

@@ -71,7 +71,7 @@ Value Interpreter::evaluate_container(const Expr& e, Activation* a) {
     require_hashable(key);
     entries.emplace_back(std::move(key), std::move(value));
   }
-  return heap_.dict(std::move(entries));
+  return heap_.dict(entries);
 }
 
 Value Interpreter::evaluate_item(const Expr& e, Activation* a) {

@@ -69,7 +69,7 @@ Result<std::string> Template::render(const boost::json::object& variables, std::
     std::vector<std::pair<Value, Value>> entries;
     for (const auto& [key, value] : variables)
       entries.emplace_back(heap.string(std::string(key)), from_json(heap, value));
-    return interpreter->render(parsed_->body, parsed_->scope, heap.dict(std::move(entries)));
+    return interpreter->render(parsed_->body, parsed_->scope, heap.dict(entries));
   });
 }
 

@@ -181,7 +181,7 @@ Value from_json(Heap& heap, const boost::json::value& json) {
   for (const auto& [key, value] : json.get_object()) {
     entries.emplace_back(heap.string(std::string(key)), from_json(heap, value));
   }
-  return heap.dict(std::move(entries));
+  return heap.dict(entries);
 }
 
 }  // namespace ingot::jinja

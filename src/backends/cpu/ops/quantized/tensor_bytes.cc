@@ -108,7 +108,7 @@ void run_conv(KernelContext& c) {
 
 // The weight's rows, row r from w[first(r)] on with this stride.
 template <class First>
-Result<Kernel> pack(const NodeView& v, std::shared_ptr<Prepared> p, int64_t stride, First first) {
+Result<Kernel> pack(const NodeView& v, const std::shared_ptr<Prepared>& p, int64_t stride, First first) {
   const TensorView w = v.constant(1)->view();
   const Tensor* zeros = v.constant(3);
   const size_t size = static_cast<size_t>(p->rows * p->step()) * sizeof(int16_t);
@@ -159,7 +159,7 @@ Result<Kernel> cpu_prepare_tensor_bytes(const NodeView& v, ThreadPool&) {
   if (v.node.op == Op::kMatMulInteger) {
     p->rows = w[1];
     p->k = w[0];
-    return pack(v, std::move(p), w[1], [](int64_t r) { return r; });
+    return pack(v, p, w[1], [](int64_t r) { return r; });
   }
   p->rows = w[0];
   p->k = w.product(1, w.rank());
