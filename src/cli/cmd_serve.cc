@@ -75,9 +75,18 @@ Result<serving::Servable> load_language(const Options& o, const std::shared_ptr<
       .name = spec.name, .version = version.number, .language = std::move(engine), .dialect = std::move(dialect)};
 }
 
+// Of all constants, also those that lie in other files.
+size_t constant_bytes(const Graph& graph) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < graph.num_values(); ++i)
+    if (const Tensor* t = graph.constant(static_cast<ValueId>(i)); t && t->defined()) bytes += t->view().num_bytes();
+  return bytes;
+}
+
 Result<serving::Servable> load_tensor(const Options& o, const std::shared_ptr<ThreadPool>& pool,
                                       const serving::ModelSpec& spec, const serving::ModelVersion& version) {
   Graph graph = INGOT_TRY(import_onnx(version.path));
+  const size_t weights_bytes = constant_bytes(graph);
   const auto asked = o.batch_max.find(spec.name);
   serving::BatchOptions batch =
       serving::batch_options(spec.settings.get(), asked == o.batch_max.end() ? 0 : asked->second);
@@ -88,7 +97,8 @@ Result<serving::Servable> load_tensor(const Options& o, const std::shared_ptr<Th
     INGOT_TRY(serving::check_ports(*spec.settings, *model));
     INGOT_TRY(serving::warm_up(*spec.settings, *model));
   }
-  return serving::Servable{.name = spec.name, .version = version.number, .tensor = std::move(model)};
+  return serving::Servable{
+      .name = spec.name, .version = version.number, .bytes = weights_bytes, .tensor = std::move(model)};
 }
 
 // "NAME=PATH" or "PATH"; a path may hold '=' if a file of that name exists.

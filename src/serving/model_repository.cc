@@ -21,22 +21,8 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// Of a model's file, or of the files beside each other in its folder; 0 if there is none.
-double bytes_at(const std::string& path) {
-  std::error_code ec;
-  if (std::filesystem::is_regular_file(path, ec)) return static_cast<double>(std::filesystem::file_size(path, ec));
-  double bytes = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(path, ec))
-    if (entry.is_regular_file(ec)) bytes += static_cast<double>(entry.file_size(ec));
-  return bytes;
-}
-
 Status unloaded_meanwhile(const std::string& name) {
   return {Code::kAborted, fmt::format("[serve] model '{}' was unloaded while it was to be loaded", printable(name))};
-}
-
-bool holds(const ModelSpec& spec, int64_t version) {
-  return std::ranges::find(spec.versions, version, &ModelVersion::number) != spec.versions.end();
 }
 
 }  // namespace
@@ -113,6 +99,11 @@ Result<void> ModelRepository::submit_load(const std::string& asked, std::string 
   const auto found = entries_.find(name);
   if (found == entries_.end()) return not_found("[serve] there is no model '{}'", printable(name));
   Entry& entry = found->second;
+  // Who asked for it was told that it comes; since then somebody may have unloaded it.
+  if (cause == LoadCause::kDemand && !entry.on_demand &&
+      std::ranges::none_of(entry.versions, [](const auto& one) { return one.second.servable != nullptr; }))
+    return error(Code::kUnavailable, "[serve] model '{}' is not loaded any more: {}", printable(name),
+                 entry.versions.rbegin()->second.status.reason);
   // Only the last one's configuration is the one that stays: nobody joins a load before it.
   const auto last = std::find_if(jobs_.rbegin(), jobs_.rend(), [&](const Job& j) { return j.name == name; });
   const bool joins =
@@ -181,7 +172,9 @@ Result<std::shared_ptr<Servable>> ModelRepository::find(std::string_view name, i
 Result<std::shared_ptr<Servable>> ModelRepository::find_locked(std::string_view name, int64_t version,
                                                                bool* comes) const {
   const auto found = entries_.find(real_name(name));
-  if (comes) *comes = found != entries_.end() && found->second.on_demand;
+  if (comes)
+    *comes = found != entries_.end() && found->second.on_demand &&
+             (version == 0 || found->second.versions.contains(version));
   if (found == entries_.end()) return not_found("[serve] there is no model '{}'", printable(name));
   const auto& versions = found->second.versions;
   const Version* last = nullptr;
@@ -273,10 +266,13 @@ ModelRepository::Entry* ModelRepository::entry_of(const Job& job) {
   return found == entries_.end() || found->second.generation != job.generation ? nullptr : &found->second;
 }
 
-bool ModelRepository::is_loaded(const Job& job) {
+// All of its versions, or this one.
+bool ModelRepository::is_loaded(const Job& job, int64_t version) {
   const std::lock_guard lock(mutex_);
   const Entry* entry = entry_of(job);
-  return entry && std::ranges::any_of(entry->versions, [](const auto& one) { return one.second.servable != nullptr; });
+  return entry && std::ranges::all_of(entry->versions, [&](const auto& one) {
+           return one.second.servable != nullptr || (version != 0 && version != one.first);
+         });
 }
 
 // What could not be loaded says why; what answered before still does.
@@ -339,6 +335,7 @@ Result<void> ModelRepository::begin_versions(const Job& job, const ModelSpec& sp
   std::erase_if(entry->versions, [&](const auto& one) { return !one.second.servable && !holds(spec, one.first); });
   for (const ModelVersion& wanted : spec.versions) {
     Version& v = entry->versions[wanted.number];
+    if (v.servable && job.cause == LoadCause::kDemand) continue;
     v.status.name = spec.name;
     v.status.kind = spec.kind;
     v.status.version = wanted.number;
@@ -358,9 +355,9 @@ Result<void> ModelRepository::load_version(const Job& job, const ModelSpec& spec
     if (!entry) return std::unexpected(unloaded_meanwhile(job.name));
     entry->versions[wanted.number].load_began = began;
   }
-  const double bytes = bytes_at(wanted.path);
-  INGOT_TRY(make_room(job, wanted.number, static_cast<size_t>(bytes)));
-  INGOT_TRY(check_memory(fmt::format("model '{}'", printable(job.name)), bytes,
+  const size_t bytes = model_bytes(wanted.path);
+  INGOT_TRY(make_room(job, spec, wanted.number, bytes));
+  INGOT_TRY(check_memory(fmt::format("model '{}'", printable(job.name)), static_cast<double>(bytes),
                          "unload others first, or choose a smaller model"));
   const auto on_progress = [&](size_t bytes, size_t total) {
     if (total > 0) note_progress(job, wanted.number, static_cast<double>(bytes) / static_cast<double>(total));
@@ -368,7 +365,8 @@ Result<void> ModelRepository::load_version(const Job& job, const ModelSpec& spec
   auto fresh = std::make_shared<Servable>(INGOT_TRY(loader_(spec, wanted, on_progress)));
   fresh->loaded_at = std::time(nullptr);
   fresh->settings = spec.settings;
-  fresh->bytes = std::max(fresh->bytes, static_cast<size_t>(bytes));
+  if (fresh->bytes > bytes) INGOT_TRY(make_room(job, spec, wanted.number, fresh->bytes));
+  fresh->bytes = std::max(fresh->bytes, bytes);
   std::shared_ptr<Servable> old;  // freed without the lock, by whoever uses it last
   const std::lock_guard lock(mutex_);
   Entry* entry = entry_of(job);
@@ -394,11 +392,13 @@ void ModelRepository::note_progress(const Job& job, int64_t version, double prog
 Result<void> ModelRepository::load_now(const Job& job) {
   const ModelSpec spec = INGOT_TRY(refreshed(job));
   INGOT_TRY(begin_versions(job, spec));
-  for (const ModelVersion& version : spec.versions)
+  for (const ModelVersion& version : spec.versions) {
+    if (job.cause == LoadCause::kDemand && is_loaded(job, version.number)) continue;
     if (auto done = load_version(job, spec, version); !done) {
       if (spec.versions.size() == 1) return done;
       return std::unexpected(done.error().with_context(fmt::format("version {}", version.number)));
     }
+  }
   Servables old;  // freed without the lock
   const std::lock_guard lock(mutex_);
   Entry* entry = entry_of(job);

@@ -34,7 +34,7 @@ struct Servable {
   std::string name;
   int64_t version = 1;
   int64_t loaded_at = 0;  // Unix time, s
-  size_t bytes = 0;       // of memory, as far as it is known: its files'
+  size_t bytes = 0;       // of its weights, where the loader knows more than what its files have together
   std::shared_ptr<llm::Engine> language;
   tools::Dialect dialect;  // of a language model
   std::shared_ptr<TensorModel> tensor;
@@ -120,9 +120,6 @@ class ModelRepository {
   // find() for a request that uses the model, which counts for who was not used for longest.
   // comes: whether acquire() would have it loaded, at the same moment. Errors: those of find.
   Result<std::shared_ptr<Servable>> use(std::string_view name, int64_t version, bool* comes = nullptr);
-  // A request would have it loaded.
-  bool comes_on_demand(std::string_view name) const;
-
   // version 0: the highest that is ready.
   // Errors: kNotFound (unknown), kUnavailable (loading, failed or unloaded, with the reason).
   Result<std::shared_ptr<Servable>> find(std::string_view name, int64_t version = 0, bool* comes = nullptr) const;
@@ -164,11 +161,11 @@ class ModelRepository {
   Result<std::shared_ptr<Servable>> find_locked(std::string_view name, int64_t version, bool* comes) const;
   Result<void> submit_load(const std::string& name, std::string config, LoadCause cause,
                            std::function<void(Result<void>)> done);
-  bool is_loaded(const Job& job);
+  bool is_loaded(const Job& job, int64_t version = 0);
   size_t bytes_loaded() const;
   static bool may_go(const Entry& entry);
   void put_away(const std::string& name, Entry& entry, Servables& taken);
-  Result<void> make_room(const Job& job, int64_t version, size_t bytes);
+  Result<void> make_room(const Job& job, const ModelSpec& spec, int64_t version, size_t bytes);
   std::chrono::steady_clock::time_point put_idle_away(std::unique_lock<std::mutex>& lock);
   Entry* entry_of(const Job& job);
   void take_out(Entry& entry, Servables& taken);

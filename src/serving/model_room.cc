@@ -58,27 +58,31 @@ void ModelRepository::put_away(const std::string& name, Entry& entry, Servables&
     if (job.name == name) job.generation = entry.generation;  // who waits for it still gets it, in turn
   for (auto& [number, version] : entry.versions) version.status.reason = kIdle;
   ++room_stats_.idle_unloads;
-  log::info("[serve] model '{}' was unloaded to make room; it is loaded again when a request names it",
-            printable(name));
+  log::info("[serve] model '{}' was put away; it is loaded again when a request names it", printable(name));
 }
 
-// Makes room for `bytes` of a version of the job's model, waiting for a while where all others are at work. What the
-// version replaces does not count: for a moment both are there.
-Result<void> ModelRepository::make_room(const Job& job, int64_t version, size_t bytes) {
+// Makes room for `bytes` of a version of the job's model, waiting for a while where all others are at work. What goes
+// once it is there (the version that it replaces, those that spec does not hold) does not count: for a moment both are
+// there.
+Result<void> ModelRepository::make_room(const Job& job, const ModelSpec& spec, int64_t version, size_t bytes) {
   const auto until = std::chrono::steady_clock::now() + kRoomWaitMax;
   for (;;) {
     Servables taken;  // freed without the lock, before the load
     std::unique_lock lock(mutex_);
     Entry* own = entry_of(job);
     if (!own || room_.bytes_max == 0) return {};
-    if (bytes > room_.bytes_max)
-      return error(Code::kResourceExhausted, "[serve] model '{}' takes {} MiB, more than --memory-budget ({} MiB)",
-                   printable(job.name), mib(bytes), mib(room_.bytes_max));
-    const auto old = own->versions.find(version);
-    const bool replaces = old != own->versions.end() && old->second.servable;
-    const size_t others = bytes_loaded() - (replaces ? old->second.servable->bytes : 0);
+    size_t going = 0, staying = 0;
+    for (const auto& [number, v] : own->versions)
+      if (v.servable) (number == version || !holds(spec, number) ? going : staying) += v.servable->bytes;
+    if (staying + bytes > room_.bytes_max) {
+      own->on_demand = false;  // it will not fit later either
+      return error(Code::kResourceExhausted, "[serve] model '{}' takes {} MiB{}, more than --memory-budget ({} MiB)",
+                   printable(job.name), mib(staying + bytes), staying > 0 ? " with its other versions" : "",
+                   mib(room_.bytes_max));
+    }
+    const size_t others = bytes_loaded() - going;
     if (others + bytes <= room_.bytes_max) return {};
-    if (job.cause == LoadCause::kAtStart) {
+    if (job.cause == LoadCause::kAtStart && going == 0) {
       own->on_demand = true;
       return error(Code::kAborted, "[serve] model '{}' finds no room in --memory-budget now; {}", printable(job.name),
                    kIdle);
@@ -147,12 +151,6 @@ Result<std::shared_ptr<Servable>> ModelRepository::use(std::string_view name, in
   auto found = find_locked(name, version, comes);
   if (found) entries_.find(real_name(name))->second.last_used = std::chrono::steady_clock::now();
   return found;
-}
-
-bool ModelRepository::comes_on_demand(std::string_view name) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(real_name(name));
-  return found != entries_.end() && found->second.on_demand;
 }
 
 Result<void> ModelRepository::add_alias(const std::string& alias, const std::string& model) {

@@ -33,10 +33,23 @@ class Room : public ::testing::Test {
     INGOT_TRY(models_.load(name, [&](Result<void> r) { done.set_value(std::move(r)); }, {}, cause));
     return done.get_future().get();
   }
-  Found acquire(const std::string& name) {
+  Found acquire(const std::string& name, int64_t version = 0) {
     std::promise<Found> done;
-    models_.acquire(name, 0, [&](Found found) { done.set_value(std::move(found)); });
+    models_.acquire(name, version, [&](Found found) { done.set_value(std::move(found)); });
     return done.get_future().get();
+  }
+  bool comes(const std::string& name, int64_t version = 0) const {
+    bool comes = false;
+    (void)models_.find(name, version, &comes);
+    return comes;
+  }
+  // A model of versions of 60 bytes each; config: of its config.pbtxt.
+  void write_versions(const std::string& name, const std::vector<int>& versions, const std::string& config = "") const {
+    for (const int v : versions) {
+      fs::create_directories(fmt::format("{}/{}/{}", folder_, name, v));
+      std::ofstream(fmt::format("{}/{}/{}/model.onnx", folder_, name, v)) << std::string(60, 'x');
+    }
+    if (!config.empty()) std::ofstream(folder_ + "/" + name + "/config.pbtxt") << config;
   }
   std::string loaded() const {
     std::string names;
@@ -47,10 +60,11 @@ class Room : public ::testing::Test {
   const std::string folder_ = fs::temp_directory_path() / fmt::format("ingot_room_test_{}", ::getpid());
   std::atomic<int> loads_{0};
   std::atomic<bool> broken_{false};
+  std::atomic<size_t> bytes_known_{0};
   ModelRepository models_{[this](const ModelSpec& spec, const ModelVersion& version, const OnProgress&) {
     ++loads_;
     if (broken_) return Result<Servable>(invalid("[test] broken"));
-    return Result<Servable>(Servable{.name = spec.name, .version = version.number});
+    return Result<Servable>(Servable{.name = spec.name, .version = version.number, .bytes = bytes_known_});
   }};
 };
 
@@ -62,11 +76,11 @@ TEST_F(Room, who_was_not_used_for_longest_goes_first_and_comes_back_when_it_is_n
   ASSERT_TRUE(load("c"));
   EXPECT_EQ(loaded(), "ac");
   EXPECT_FALSE(models_.find("b"));
-  EXPECT_TRUE(models_.comes_on_demand("b"));
+  EXPECT_TRUE(comes("b"));
   EXPECT_TRUE(models_.ready());
   EXPECT_EQ(acquire("b").value()->name, "b");
   EXPECT_EQ(loaded(), "bc");
-  EXPECT_FALSE(models_.comes_on_demand("b"));
+  EXPECT_FALSE(comes("b"));
   const RoomStats s = models_.room_stats();
   EXPECT_EQ(s.bytes_loaded, 200u);
   EXPECT_EQ(s.idle_unloads, 2u);
@@ -116,6 +130,93 @@ TEST_F(Room, a_reload_replaces_itself_and_puts_nobody_away) {
   EXPECT_EQ(loaded(), "ab");
 }
 
+TEST_F(Room, a_new_version_takes_the_place_of_the_old_one_and_of_others) {
+  models_.set_room({.bytes_max = 100});
+  write_versions("m", {1});
+  ASSERT_TRUE(models_.add(model_at(folder_ + "/m", "m").value()));
+  ASSERT_TRUE(load("m", LoadCause::kAtStart));
+  write_versions("m", {2});
+  ASSERT_TRUE(load("m", LoadCause::kAtStart));  // as the watcher does
+  EXPECT_EQ(models_.ready_versions("m"), std::vector<int64_t>{2});
+  models_.set_room({.bytes_max = 200});
+  ASSERT_TRUE(load("a"));
+  write_versions("m", {3});
+  std::ofstream(folder_ + "/m/3/model.onnx") << std::string(150, 'x');
+  ASSERT_TRUE(load("m", LoadCause::kAtStart));
+  EXPECT_EQ(models_.ready_versions("m"), std::vector<int64_t>{3});
+  EXPECT_TRUE(comes("a"));
+}
+
+TEST_F(Room, a_version_comes_where_it_is_one_of_the_model_and_others_of_it_are_kept) {
+  models_.set_room({.bytes_max = 200});
+  write_versions("m", {1, 2}, "version_policy { all {} }");
+  ASSERT_TRUE(models_.add(model_at(folder_ + "/m", "m").value()));
+  ASSERT_TRUE(load("a"));
+  EXPECT_EQ(load("m", LoadCause::kAtStart).error().code(), Code::kAborted);
+  EXPECT_EQ(models_.ready_versions("m"), std::vector<int64_t>{1});
+  EXPECT_TRUE(comes("m", 2));
+  EXPECT_FALSE(comes("m", 99));
+  const auto first = models_.find("m", 1).value();
+  EXPECT_EQ(acquire("m", 2).value()->version, 2);
+  EXPECT_EQ(models_.find("m", 1).value(), first);
+  EXPECT_FALSE(comes("m", 2));
+  EXPECT_TRUE(comes("a"));
+}
+
+TEST_F(Room, versions_that_never_fit_together_are_refused_and_not_tried_again) {
+  models_.set_room({.bytes_max = 100});
+  write_versions("m", {1, 2}, "version_policy { all {} }");
+  ASSERT_TRUE(models_.add(model_at(folder_ + "/m", "m").value()));
+  const auto done = load("m", LoadCause::kAtStart);
+  EXPECT_EQ(done.error().code(), Code::kResourceExhausted);
+  EXPECT_NE(done.error().message().find("with its other versions"), std::string::npos);
+  EXPECT_FALSE(comes("m", 2));
+  const int before = loads_;
+  EXPECT_EQ(acquire("m", 2).error().code(), Code::kUnavailable);
+  EXPECT_EQ(loads_, before);
+  EXPECT_TRUE(acquire("m"));
+}
+
+TEST_F(Room, a_request_does_not_undo_an_unload_that_came_before_it) {
+  models_.set_room({.bytes_max = 100});
+  ASSERT_TRUE(load("a"));
+  ASSERT_TRUE(load("b"));
+  ASSERT_TRUE(comes("a"));  // a request was told so, then
+  ASSERT_TRUE(models_.unload("a"));
+  EXPECT_EQ(load("a", LoadCause::kDemand).error().code(), Code::kUnavailable);
+  EXPECT_EQ(loaded(), "b");
+  EXPECT_TRUE(load("b", LoadCause::kDemand));  // it is there already
+}
+
+TEST_F(Room, what_the_loader_knows_to_be_more_than_the_files_counts) {
+  models_.set_room({.bytes_max = 250});
+  bytes_known_ = 150;
+  ASSERT_TRUE(load("a"));
+  EXPECT_EQ(models_.room_stats().bytes_loaded, 150u);
+  ASSERT_TRUE(load("b"));
+  EXPECT_EQ(loaded(), "b");
+}
+
+TEST(ModelBytes, are_those_of_all_files_that_belong_to_a_model) {
+  const fs::path folder = fs::temp_directory_path() / fmt::format("ingot_bytes_test_{}", ::getpid());
+  fs::create_directories(folder);
+  size_t bytes = 1;
+  for (const char* name : {"m.onnx", "m.onnx.data", "m.onnx_data_1", "m2.onnx", "s-00001-of-00002.gguf",
+                           "s-00002-of-00002.gguf", "s-00001-of-00003.gguf", "t-00001-of-00002.gguf", "one.gguf"}) {
+    std::ofstream(folder / name) << std::string(bytes, 'x');
+    bytes *= 2;
+  }
+  const auto of = [&](const char* name) { return model_bytes((folder / name).string()); };
+  EXPECT_EQ(of("m.onnx"), 1u + 2 + 4);
+  EXPECT_EQ(of("m2.onnx"), 8u);
+  EXPECT_EQ(of("s-00001-of-00002.gguf"), 16u + 32);
+  EXPECT_EQ(of("s-00002-of-00002.gguf"), 16u + 32);
+  EXPECT_EQ(of("one.gguf"), 256u);
+  EXPECT_EQ(of(""), bytes - 1);
+  EXPECT_EQ(of("none.gguf"), 0u);
+  fs::remove_all(folder);
+}
+
 TEST_F(Room, many_who_name_a_model_at_once_have_it_loaded_once) {
   models_.set_room({.bytes_max = 100});
   ASSERT_TRUE(load("a"));
@@ -157,7 +258,7 @@ TEST_F(Room, a_model_that_nobody_uses_is_put_away_after_its_time) {
   ASSERT_TRUE(load("b"));
   const auto kept = acquire("b").value();
   while (loaded() != "b") std::this_thread::yield();
-  EXPECT_TRUE(models_.comes_on_demand("a"));
+  EXPECT_TRUE(comes("a"));
   EXPECT_TRUE(acquire("a"));
 }
 

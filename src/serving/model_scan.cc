@@ -65,6 +65,26 @@ std::optional<ModelSpec> model_of_folder(const fs::path& folder, std::string nam
   return spec;
 }
 
+// The part of "NAME-00002-of-00003.gguf" that its siblings do not share; nothing if it is no part of a split.
+std::optional<std::pair<size_t, size_t>> part_digits(std::string_view name) {
+  constexpr std::string_view kForm = "-00000-of-00000.gguf";
+  if (name.size() < kForm.size()) return {};
+  const size_t begin = name.size() - kForm.size();
+  for (size_t i = 0; i < kForm.size(); ++i) {
+    const char c = name[begin + i];
+    if (kForm[i] == '0' ? c < '0' || c > '9' : c != kForm[i]) return {};
+  }
+  return std::pair(begin + 1, size_t{5});
+}
+
+bool belongs_to(std::string_view other, std::string_view name) {
+  if (name.ends_with(".onnx")) return other.starts_with(name);
+  const auto digits = part_digits(name);
+  if (!digits || other.size() != name.size() || part_digits(other) != digits) return other == name;
+  const auto [at, count] = *digits;
+  return other.substr(0, at) == name.substr(0, at) && other.substr(at + count) == name.substr(at + count);
+}
+
 }  // namespace
 
 std::string_view model_kind_name(ModelKind kind) { return kind == ModelKind::kTensor ? "tensor" : "language"; }
@@ -78,6 +98,23 @@ Result<void> check_model_name(std::string_view name) {
       return invalid("[serve] model name '{}' holds a slash or a control character", printable(name));
   if (name == "." || name == "..") return invalid("[serve] '{}' is no name for a model", name);
   return {};
+}
+
+bool holds(const ModelSpec& spec, int64_t version) {
+  return std::ranges::find(spec.versions, version, &ModelVersion::number) != spec.versions.end();
+}
+
+size_t model_bytes(const std::string& path) {
+  std::error_code ec;
+  const fs::path given(path);
+  const bool folder = fs::is_directory(given, ec);
+  const std::string name = given.filename().string();
+  const fs::path place = folder ? given : given.has_parent_path() ? given.parent_path() : fs::path(".");
+  size_t bytes = 0;
+  for (const auto& entry : fs::directory_iterator(place, ec))
+    if ((folder || belongs_to(entry.path().filename().string(), name)) && entry.is_regular_file(ec))
+      bytes += static_cast<size_t>(entry.file_size(ec));
+  return bytes;
 }
 
 Result<ModelSpec> model_at(const std::string& path, std::string name) {

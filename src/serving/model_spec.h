@@ -4,6 +4,7 @@
 // Thread-safety: plain values.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -44,6 +45,12 @@ Result<ModelSpec> model_at(const std::string& path, std::string name);
 // The models of a folder: X.gguf, X.onnx, a folder X with a model in it, or Triton's X/VERSION/model.onnx.
 // What is no model is left out. Errors: kNotFound if the folder cannot be read.
 Result<std::vector<ModelSpec>> scan_models(const std::string& folder);
+
+bool holds(const ModelSpec& spec, int64_t version);
+
+// What the files at a version's path have together: a file with the other parts of its split GGUF or with its external
+// data (NAME.onnx.data, NAME.onnx_data and the like beside NAME.onnx), or all files of a folder. 0 if there are none.
+size_t model_bytes(const std::string& path);
 
 // Names appear in paths, logs and labels. Errors: kInvalidArgument (empty, too long, '/', control characters).
 Result<void> check_model_name(std::string_view name);

@@ -74,7 +74,14 @@ void RepositoryWatcher::look() {
     now[name] = look_of(spec);
     const auto before = seen_.find(name);
     if (before != seen_.end() && before->second == now[name]) continue;
-    if (before == seen_.end()) (void)models_.add(std::move(spec));  // it may be known from the command line
+    if (before == seen_.end()) {
+      if (const auto added = models_.add(std::move(spec)); !added) {  // known from elsewhere: not this folder's
+        if (refused_.insert(name).second) log::warn("{}", added.error().message());
+        now.erase(name);
+        continue;
+      }
+      refused_.erase(name);
+    }
     if (const auto begun = models_.load(name, {}, {}, LoadCause::kAtStart); !begun)
       log::warn("{}", begun.error().message());
   }

@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -31,6 +32,7 @@ class RepositoryWatcher {
   const std::string folder_;
   const std::chrono::milliseconds interval_;
   std::map<std::string, uint64_t> seen_;  // name to what its files look like
+  std::set<std::string> refused_;         // names that others have: told once
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stop_ = false;

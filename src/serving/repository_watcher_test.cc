@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <thread>
 
 namespace ingot::serving {
@@ -26,6 +27,14 @@ class Watcher : public ::testing::Test {
   }
 
   const std::string folder_ = fs::temp_directory_path() / fmt::format("ingot_watcher_test_{}", ::getpid());
+  // After what is in the folder now was looked at, twice for certain.
+  void wait_for_two_looks() {
+    for (const char* name : {"first_look.onnx", "second_look.onnx"}) {
+      write(name, 1);
+      wait_until([&] { return models_.find(fs::path(name).stem().string()).has_value(); });
+    }
+  }
+
   std::atomic<int> loads_{0};
   ModelRepository models_{[this](const ModelSpec& spec, const ModelVersion& version, const OnProgress&) {
     ++loads_;
@@ -52,6 +61,24 @@ TEST_F(Watcher, new_changed_and_removed_models_are_followed) {
   wait_until([&] { return loads_ > before; });
   fs::remove(folder_ + "/m.onnx");
   wait_until([&] { return !models_.knows("m"); });
+}
+
+TEST_F(Watcher, a_model_from_elsewhere_stays_when_the_folder_gets_and_loses_one_of_its_name) {
+  const std::string elsewhere = folder_ + "_m.onnx";
+  std::ofstream(elsewhere) << "x";
+  ASSERT_TRUE(models_.add(model_at(elsewhere, "m").value()));
+  std::promise<void> loaded;
+  ASSERT_TRUE(models_.load("m", [&](Result<void>) { loaded.set_value(); }));
+  loaded.get_future().wait();
+  const auto before = models_.find("m").value();
+  const RepositoryWatcher watcher(models_, folder_, milliseconds(1));
+  write("m.onnx", 2);
+  wait_for_two_looks();
+  fs::remove(folder_ + "/m.onnx");
+  fs::remove(folder_ + "/second_look.onnx");
+  wait_until([&] { return !models_.knows("second_look"); });
+  EXPECT_EQ(models_.find("m").value(), before);  // not even loaded again
+  fs::remove(elsewhere);
 }
 
 }  // namespace

@@ -10,23 +10,13 @@
 namespace ingot::serving {
 namespace {
 
+constexpr std::chrono::milliseconds kCancelLookEvery{50};  // while a batch waits for more: nobody is woken for it
+
 TensorPort port_of(const Value& value) {
   TensorPort port{.name = value.name, .dtype = value.type.dtype, .ranked = value.type.ranked()};
   if (port.ranked)
     for (const Dim& d : *value.type.dims) port.shape.push_back(d.is_const() ? d.value() : -1);
   return port;
-}
-
-std::string shape_text(const std::vector<int64_t>& shape) {
-  std::string text = "[";
-  for (const int64_t d : shape) text += fmt::format("{}{}", text.size() > 1 ? "," : "", d);
-  return text + "]";
-}
-
-std::string names_of(const std::vector<TensorPort>& ports) {
-  std::string names;
-  for (const TensorPort& p : ports) names += (names.empty() ? "" : ", ") + printable(p.name);
-  return names;
 }
 
 // What an output that is not copied keeps alive; freed in the order of need. An output may be an input unchanged.
@@ -51,6 +41,18 @@ int64_t unix_ms() {
 }
 
 }  // namespace
+
+std::string shape_text(const std::vector<int64_t>& shape) {
+  std::string text = "[";
+  for (const int64_t d : shape) text += fmt::format("{}{}", text.size() > 1 ? "," : "", d);
+  return text + "]";
+}
+
+std::string names_of(const std::vector<TensorPort>& ports) {
+  std::string names;
+  for (const TensorPort& p : ports) names += (names.empty() ? "" : ", ") + printable(p.name);
+  return names;
+}
 
 Result<std::shared_ptr<TensorModel>> TensorModel::create(std::unique_ptr<Session> session, BatchOptions options) {
   std::shared_ptr<TensorModel> model(new TensorModel(std::move(session), std::move(options)));
@@ -150,7 +152,7 @@ Result<void> TensorModel::enqueue(Waiting w) {
   auto timeout = policy.timeout;
   const auto own = w.request.timeout;
   if (own.count() > 0 && policy.allow_shorter && (timeout.count() == 0 || own < timeout)) timeout = own;
-  if (timeout.count() > 0) w.expiry = w.arrived + timeout;
+  if (timeout.count() > 0 && !w.request.at_once) w.expiry = w.arrived + timeout;
   const std::lock_guard lock(mutex_);
   if (stop_) return error(Code::kUnavailable, "[serve] the model is being unloaded");
   const auto of_level = [&] { return std::ranges::count(queue_, w.level, &Waiting::level); };
@@ -229,11 +231,17 @@ TensorModel::Batch TensorModel::take_batch(std::unique_lock<std::mutex>& lock) {
     if (options_.batch_max == 0) break;
     // From the oldest on: those that go with it. Others keep their turn.
     const auto until = queue_.front().arrived + options_.delay_max;
+    auto wake = until;
+    const auto now = Clock::now();
     rows = 0;
-    for (const Waiting& w : queue_)
+    for (const Waiting& w : queue_) {
       if (fits(queue_.front(), w) && rows + w.rows <= options_.batch_max) rows += w.rows;
-    if (is_full(rows) || Clock::now() >= until) break;
-    changed_.wait_until(lock, until);
+      if (w.expiry) wake = std::min(wake, *w.expiry);
+      if (w.request.deadline) wake = std::min(wake, *w.request.deadline);
+      if (w.request.cancelled) wake = std::min(wake, now + kCancelLookEvery);
+    }
+    if (is_full(rows) || queue_.front().request.at_once || now >= until) break;
+    changed_.wait_until(lock, wake);
   }
   batch.push_back(std::move(queue_.front()));
   queue_.pop_front();

@@ -36,6 +36,9 @@ struct TensorPort {
   bool ranked = true;          // false: not even the rank is known
 };
 
+std::string shape_text(const std::vector<int64_t>& shape);   // "[-1,3]"
+std::string names_of(const std::vector<TensorPort>& ports);  // "x, y"
+
 struct NamedTensor {
   std::string name;
   Tensor tensor;
@@ -50,6 +53,7 @@ struct TensorRequest {
   std::vector<std::string> outputs;  // wanted, in this order; empty: all
   std::optional<Clock::time_point> deadline;
   std::chrono::microseconds timeout{0};  // in the queue, where the model's policy lets it count; 0: the policy's
+  bool at_once = false;                  // no batch is waited for, and no time in the queue counts
   uint64_t priority = 0;                 // 1 is the first served; 0: the model's default
   // Set from any thread when nobody wants the answer any more: what has not begun then ends with kCancelled. May be
   // null.

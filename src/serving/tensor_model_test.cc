@@ -131,6 +131,50 @@ TEST(TensorModel, a_request_that_nobody_waits_for_is_not_run) {
   EXPECT_EQ(model->stats().executions, 0u);
 }
 
+// Two requests that do not fill a batch for which the model would wait an hour: what ends the first one alone.
+Code ended_while_a_batch_is_waited_for(
+    const std::function<void(TensorRequest&)>& change, const QueuePolicies& queue,
+    const std::function<void()>& then = [] {}) {
+  const auto model = doubler({.batch_max = 64, .delay_max = std::chrono::hours(1), .queue = queue});
+  auto other = ask(*model, rows(1, 0));
+  std::promise<Code> ended;
+  TensorRequest request;
+  request.inputs.push_back({"x", rows(1, 0)});
+  request.on_done = [&](const Result<TensorAnswer>& answer) {
+    ended.set_value(answer ? Code::kUnknown : answer.error().code());
+  };
+  change(request);
+  EXPECT_TRUE(model->submit(std::move(request)));
+  then();
+  const Code code = ended.get_future().get();
+  EXPECT_EQ(other.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  EXPECT_EQ(model->stats().executions, 0u);
+  return code;
+}
+
+TEST(TensorModel, timeouts_deadlines_and_cancellation_hold_while_a_batch_is_waited_for) {
+  const auto soon = [](TensorRequest& r) { r.deadline = Clock::now() + std::chrono::milliseconds(5); };
+  EXPECT_EQ(ended_while_a_batch_is_waited_for(soon, {}), Code::kDeadlineExceeded);
+  const auto short_timeout = [](TensorRequest& r) { r.timeout = std::chrono::milliseconds(5); };
+  EXPECT_EQ(ended_while_a_batch_is_waited_for(short_timeout, {}), Code::kDeadlineExceeded);
+  const auto cancelled = std::make_shared<std::atomic<bool>>(false);
+  const auto cancellable = [&](TensorRequest& r) { r.cancelled = cancelled; };
+  EXPECT_EQ(ended_while_a_batch_is_waited_for(cancellable, {}, [&] { cancelled->store(true); }), Code::kCancelled);
+}
+
+TEST(TensorModel, what_is_to_run_at_once_waits_for_no_batch_and_has_no_timeout) {
+  const auto model = doubler({.batch_max = 64,
+                              .delay_max = std::chrono::hours(1),
+                              .queue = {.usual = {.timeout = std::chrono::microseconds(1)}}});
+  std::promise<bool> ended;
+  TensorRequest request;
+  request.inputs.push_back({"x", rows(1, 0)});
+  request.at_once = true;
+  request.on_done = [&](const Result<TensorAnswer>& answer) { ended.set_value(answer.has_value()); };
+  ASSERT_TRUE(model->submit(std::move(request)));
+  EXPECT_TRUE(ended.get_future().get());
+}
+
 TEST(TensorModel, what_waits_when_the_model_ends_is_told) {
   std::vector<std::future<Result<TensorAnswer>>> answers;
   {

@@ -56,6 +56,9 @@ def test_models_past_the_budget_come_when_they_are_named(root):
     with serving.Server("--model-repository", root, "--memory-budget", budget) as s, \
             triton_http.InferenceServerClient(s.url[7:]) as over_http, triton_grpc.InferenceServerClient(s.grpc) as over_grpc:
         assert sorted(states(s).values()) == ["READY"] * 2 + ["UNAVAILABLE"] * 2 and s.get("/ready")[0] == 200
+        for name in NAMES:
+            assert s.get(f"/v2/models/{name}/versions/1/ready")[0] == 200
+            assert s.get(f"/v2/models/{name}/versions/99/ready")[0] == 404
         for module, client in ((triton_http, over_http), (triton_grpc, over_grpc)):
             for name in (*NAMES, *NAMES[::-1]):
                 assert client.is_model_ready(name)

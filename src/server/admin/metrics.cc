@@ -65,7 +65,8 @@ void add_models(const Health& health, std::vector<prometheus::MetricFamily>& fam
   };
   add("ingot_models_bytes", "Files of the models that are loaded.", MetricType::Gauge, room.bytes_loaded);
   add("ingot_memory_budget_bytes", "What they may take together; 0: no budget.", MetricType::Gauge, room.bytes_max);
-  add("ingot_idle_unloads_total", "Models put away because nobody used them.", MetricType::Counter, room.idle_unloads);
+  add("ingot_idle_unloads_total", "Models put away: for others, or because nobody used them.", MetricType::Counter,
+      room.idle_unloads);
   add("ingot_demand_loads_total", "Models loaded again because a request named them.", MetricType::Counter,
       room.demand_loads);
   EngineFamilies engines;
@@ -86,7 +87,7 @@ void add_models(const Health& health, std::vector<prometheus::MetricFamily>& fam
 Metrics::Metrics()
     : requests_(prometheus::BuildCounter()
                     .Name("ingot_http_requests_total")
-                    .Help("HTTP requests that ended; status 0: the client left before an answer.")
+                    .Help("HTTP requests and gRPC calls that ended; status 0: the client left before an answer.")
                     .Register(registry_)),
       durations_(prometheus::BuildHistogram()
                      .Name("ingot_http_request_duration_seconds")

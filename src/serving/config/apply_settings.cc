@@ -9,22 +9,13 @@
 namespace ingot::serving {
 namespace {
 
-std::string text_of(const std::vector<int64_t>& dims) {
-  std::string text = "[";
-  for (const int64_t d : dims) text += fmt::format("{}{}", text.size() > 1 ? "," : "", d);
-  return text + "]";
-}
-
 Result<void> check_ports(const std::vector<PortSettings>& given, const std::vector<TensorPort>& ports, bool batched,
                          const char* kind) {
   for (const PortSettings& g : given) {
     const auto port = std::ranges::find(ports, g.name, &TensorPort::name);
-    if (port == ports.end()) {
-      std::string names;
-      for (const TensorPort& p : ports) names += (names.empty() ? "" : ", ") + printable(p.name);
+    if (port == ports.end())
       return invalid("[config] unexpected inference {} '{}', allowed {}s are: {}", kind, printable(g.name), kind,
-                     names);
-    }
+                     names_of(ports));
     if (port->dtype != g.dtype)
       return invalid("[config] {} '{}': 'data_type' is {}, the model's is {}", kind, printable(g.name),
                      dtype_name(g.dtype), dtype_name(port->dtype));
@@ -38,7 +29,7 @@ Result<void> check_ports(const std::vector<PortSettings>& given, const std::vect
       return invalid(
           "[config] tensor '{}': the model expects {} dimensions (shape {}) but the model configuration specifies {} "
           "dimensions (shape {}{})",
-          printable(g.name), port->shape.size(), text_of(port->shape), dims.size(), text_of(dims),
+          printable(g.name), port->shape.size(), shape_text(port->shape), dims.size(), shape_text(dims),
           batched ? ", the first is the batch of max_batch_size" : "");
   }
   return {};
@@ -46,6 +37,7 @@ Result<void> check_ports(const std::vector<PortSettings>& given, const std::vect
 
 TensorRequest request_of(const WarmupSettings& warmup, bool batched) {
   TensorRequest request;
+  request.at_once = true;
   std::mt19937 bytes(1);
   for (const PortSettings& input : warmup.inputs) {
     std::vector<int64_t> dims = input.dims;

@@ -26,9 +26,9 @@ constexpr int kInstancesMax = 64;
 constexpr uint64_t kPriorityLevelsMax = 1024;
 constexpr uint64_t kMicrosecondsMax = 3'600'000'000;  // an hour
 constexpr int kVersionsMax = 1024;
-constexpr int kPortsMax = 4096;
 constexpr int kWarmupsMax = 1000;
-constexpr int64_t kWarmupElementsMax = 1 << 28;
+constexpr int64_t kWarmupRunsMax = 10'000;
+constexpr int64_t kWarmupElementsMax = 1 << 28;  // of all inputs of one run
 
 // The first thing that the parser complains of.
 class FirstError final : public google::protobuf::io::ErrorCollector {
@@ -201,16 +201,18 @@ Result<WarmupSettings> read_warmup(const inference::ModelWarmup& w) {
   out.count = static_cast<int>(std::max(w.count(), 1u));
   if (out.rows > kBatchMax) return invalid("[config] {}: 'batch_size' is {}, at most {}", of, out.rows, kBatchMax);
   if (w.count() > kWarmupsMax) return invalid("[config] {}: 'count' is {}, at most {}", of, w.count(), kWarmupsMax);
+  int64_t all = 0;  // elements
   for (const auto& [name, input] : w.inputs()) {
     if (!input.input_data_file().empty()) return unimplemented("[config] {}: 'input_data_file' is not supported", of);
     PortSettings port{.name = name, .dtype = INGOT_TRY(dtype_of(input.data_type(), of))};
     int64_t elements = out.rows;
     for (const int64_t d : input.dims()) {
-      if (d < 1 || __builtin_mul_overflow(elements, d, &elements) || elements > kWarmupElementsMax)
-        return invalid("[config] {}: 'dims' of '{}' holds {}: sizes are from 1, and at most {} elements in all", of,
-                       printable(name), d, kWarmupElementsMax);
+      if (d < 1 || __builtin_mul_overflow(elements, d, &elements) || elements > kWarmupElementsMax - all)
+        return invalid("[config] {}: 'dims' of '{}' holds {}: sizes are from 1, and at most {} elements in all inputs",
+                       of, printable(name), d, kWarmupElementsMax);
       port.dims.push_back(d);
     }
+    all += elements;
     if (port.dims.size() >= limits::kRankMax) return invalid("[config] {}: too many 'dims'", of);
     out.random = out.random || input.random_data();
     out.inputs.push_back(std::move(port));
@@ -236,7 +238,13 @@ Result<void> read_rest(const ModelConfig& c, ModelSettings& out) {
   out.default_model_filename = file;
   if (c.has_optimization()) out.warnings.emplace_back("optimization");
   if (c.model_warmup_size() > kWarmupsMax) return invalid("[config] more than {} 'model_warmup'", kWarmupsMax);
-  for (const inference::ModelWarmup& w : c.model_warmup()) out.warmups.push_back(INGOT_TRY(read_warmup(w)));
+  int64_t runs = 0;
+  for (const inference::ModelWarmup& w : c.model_warmup()) {
+    out.warmups.push_back(INGOT_TRY(read_warmup(w)));
+    runs += out.warmups.back().count;
+  }
+  if (runs > kWarmupRunsMax)
+    return invalid("[config] the 'count' of all 'model_warmup' is {} together, at most {}", runs, kWarmupRunsMax);
   if (c.cc_model_filenames_size() > 0) out.warnings.emplace_back("cc_model_filenames");
   if (c.has_model_metrics()) out.warnings.emplace_back("model_metrics");
   if (c.has_model_operations()) out.warnings.emplace_back("model_operations");

@@ -21,6 +21,7 @@
 namespace ingot::serving {
 
 inline constexpr size_t kConfigBytesMax = 1u << 20;
+inline constexpr int kPortsMax = 4096;  // inputs or outputs, also of a request
 
 struct VersionPolicy {
   enum class Kind : uint8_t { kLatest, kAll, kSpecific };

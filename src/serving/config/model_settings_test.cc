@@ -74,6 +74,15 @@ TEST(ModelSettings, what_is_wrong_is_told_with_its_field_and_value) {
       {"version_policy { specific { versions: 0 } }", "version 0"},
       {"model_warmup { name: \"w\" inputs { key: \"x\" value { data_type: TYPE_FP32 dims: 99999999999 } } }",
        "holds 99999999999"},
+      {"model_warmup { name: \"w\" inputs { key: \"x\" value { data_type: TYPE_FP32 dims: 200000000 } } "
+       "inputs { key: \"y\" value { data_type: TYPE_FP32 dims: 200000000 } } }",
+       "in all inputs"},
+      {[] {
+         std::string many;
+         for (int i = 0; i < 11; ++i) many += "model_warmup { name: \"w\" count: 1000 } ";
+         return many;
+       }(),
+       "'count' of all 'model_warmup' is 11000"},
       {"model_warmup { inputs { key: \"x\" value { data_type: TYPE_FP32 input_data_file: \"f\" } } }",
        "'input_data_file'"},
       {"sequence_batching { }", "'sequence_batching' is not supported"},
