@@ -1,6 +1,7 @@
 // `ingot infer MODEL`: runs a tensor model once or often, on given or random inputs; writes, compares, profiles.
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cctype>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -137,6 +138,18 @@ class Runner {
       if (!fresh && other->second != name)
         return invalid("[infer] --output: the outputs '{}' and '{}' would both be the file '{}': run without --output",
                        printable(other->second), printable(name), printable(other->first));
+    }
+    for (ValueId v : session_->graph().outputs()) {
+      const Value& many = session_->graph().value(v);
+      if (!many.type.is_container()) continue;
+      const std::string element = fs::path(output_file_name(many.name, DType::kF32)).stem().string() + ".";
+      for (const auto& [file, name] : taken)
+        if (name != many.name && file.starts_with(element) &&
+            std::isdigit(static_cast<unsigned char>(file[element.size()])))
+          return invalid(
+              "[infer] --output: the output '{}' and one of what '{}' holds could both be the file '{}': run "
+              "without --output",
+              printable(name), printable(many.name), printable(file));
     }
     return {};
   }

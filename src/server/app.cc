@@ -144,6 +144,7 @@ class App {
     o_.grpc.host = o_.http.host;
     o_.grpc.message_bytes_max = o_.http.body_bytes_max;
     o_.grpc.messages_bytes_max = o_.http.bodies_bytes_max;
+    o_.grpc.write_timeout = o_.http.write_timeout;
     o_.grpc.tls_certificate = o_.http.tls_certificate;
     o_.grpc.tls_key = o_.http.tls_key;
     grpc_.emplace(o_.grpc, rpc::Neighbours{models_, workers_, health_, keys_, regions_, on_end, o_.clients_may_hurry});
@@ -193,6 +194,7 @@ class App {
   // A second signal ends the process at once.
   Result<void> drain() {
     health_.draining.store(true);
+    grpc_->refresh_health();
     fmt::print(stderr, "draining: {} requests are being answered\n", http_->counts().requests + grpc_->calls());
     auto done = std::async(std::launch::async, [this] {
       std::mutex never;

@@ -138,6 +138,9 @@ def test_nobody_there_and_wrong_urls():
     assert bench(1, "-n", 1)[0] == 1
     code, _, error = bench_at("ftp://x")
     assert code == 2 and "ftp://x" in error
+    for url in ("http://127.0.0.1:80009", "http://127.0.0.1:8000"):  # no port but this is asked
+        code, _, error = bench_at(url, "--protocol", "kserve-grpc", "--model", "m")
+        assert code == 2 and f"'{url}' is not grpc://HOST:PORT" in error
 
 
 def test_counts_agree_with_the_servers_metrics(gemma):

@@ -7,6 +7,7 @@ import onnx
 import onnx.parser
 import onnxruntime
 import pytest
+from onnx import TensorProto, helper
 
 HEAD = '<ir_version: 9, opset_import: ["": 17, "local": 1]>\n'
 
@@ -120,3 +121,23 @@ def test_sequences_go_in_and_come_out(tmp_path, ingot):
           "--output", tmp_path)
     assert np.load(tmp_path / "t.2.npy").tolist() == [1, 1, 1]
     assert np.load(tmp_path / "has.npy")
+
+
+@pytest.mark.parametrize("other, collides", [("t.0", True), ("t.12", True), ("t.x", False), ("t", False)])
+def test_an_element_of_a_sequence_overwrites_no_other_output(tmp_path, ingot, other, collides):
+    many, one = ("t", other) if other != "t" else ("s.t", other)
+    graph = helper.make_graph(
+        [helper.make_node("SequenceConstruct", ["x", "x"], [many]), helper.make_node("Neg", ["x"], [one])], "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2])],
+        [helper.make_tensor_sequence_value_info(many, TensorProto.FLOAT, None),
+         helper.make_tensor_value_info(one, TensorProto.FLOAT, [2])])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
+    arguments = ("infer", tmp_path / "m.onnx", "--input", "x=[1,2]", "--output", tmp_path / "out")
+    if collides:
+        with pytest.raises(pytest.fail.Exception, match=f"could both be the file '{other}.npy'"):
+            ingot(*arguments)
+        assert not (tmp_path / "out").exists()
+        return
+    ingot(*arguments)
+    assert np.load(tmp_path / "out" / f"{one}.npy").tolist() == [-1, -2]
+    assert np.load(tmp_path / "out" / f"{many}.1.npy").tolist() == [1, 2]

@@ -2,6 +2,7 @@
 
 import json
 import queue
+import shutil
 import subprocess
 import threading
 import time
@@ -184,6 +185,8 @@ def test_many_calls_at_once_are_batched_and_right(client, server):
     def executions():
         s = client.get_inference_statistics("simple").model_stats[0]
         return s.inference_count, s.execution_count, s.inference_stats.success.count
+    client.load_model("simple", config=json.dumps({"max_batch_size": 32, "dynamic_batching": {
+        "max_queue_delay_microseconds": 100_000}}))  # so that some meet for certain
     before = executions()
     answers = queue.Queue()
     for i in range(200):
@@ -194,7 +197,8 @@ def test_many_calls_at_once_are_batched_and_right(client, server):
         assert error is None and np.array_equal(result.as_numpy("OUTPUT0"), a + b)
     after = executions()
     assert after[2] - before[2] == 200 and after[0] - before[0] == sum(1 + i % 3 for i in range(200))
-    assert after[1] - before[1] <= 200
+    assert after[1] - before[1] < 200
+    client.load_model("simple")
     assert {s.name for s in client.get_inference_statistics().model_stats} >= {"simple", "gemma"}
 
 
@@ -226,8 +230,16 @@ def test_log_settings_are_read_and_changed(client, server):
     changed = client.update_log_settings({"log_verbose_level": 1}, as_json=True)["settings"]
     assert int(changed["log_verbose_level"]["uint32_param"]) == 1
     assert server.get("/v2/logging")[1]["log_verbose_level"] == 1
-    client.update_log_settings({"log_verbose_level": 0, "log_info": False})
-    assert client.get_log_settings(as_json=True)["settings"].keys() == before.keys()
+    info = before["log_info"]["bool_param"]
+    client.update_log_settings({"log_verbose_level": 0, "log_info": not info})
+    now = client.get_log_settings(as_json=True)["settings"]
+    assert now.keys() == before.keys() and now["log_info"]["bool_param"] is not info
+    assert server.get("/v2/logging")[1]["log_info"] is not info
+    for value in (2**63, 2**64 - 1):  # a level is on or off
+        assert server.post("/v2/logging", {"log_verbose_level": value})[1]["log_verbose_level"] == 1
+    assert server.post("/v2/logging", {"log_verbose_level": -1})[1]["log_verbose_level"] == 0
+    client.update_log_settings({"log_verbose_level": 0, "log_info": info})
+    assert client.get_log_settings(as_json=True)["settings"] == before
     with pytest.raises(InferenceServerException, match="log_file"):
         client.update_log_settings({"log_file": "/tmp/x"})
 
@@ -327,6 +339,17 @@ def test_a_language_model_takes_its_parameters_in_every_form(stub, server):
     assert "context length" in ask(text_request("word " * 5000))
 
 
+def test_inputs_may_have_the_names_of_other_fields(stub):
+    for name in ("parameters", "sampling_parameters", "id", "stream"):
+        request = text_request("x", max_tokens=2)
+        request.inputs.add(name=name, datatype="INT32", shape=[1]).contents.int_contents.append(7)
+        answers = list(stub.ModelStreamInfer(iter([request])))
+        assert len(answers) == 1 and name in answers[0].error_message
+    request = text_request("x")
+    request.inputs.add(name="parameters", datatype="BYTES", shape=[1]).contents.bytes_contents.append(b"7")
+    assert "parameters" in list(stub.ModelStreamInfer(iter([request])))[0].error_message
+
+
 def test_modelinfer_refuses_language_models(stub):
     with pytest.raises(grpc.RpcError, match="decoupled") as e:
         stub.ModelInfer(text_request("x"))
@@ -394,6 +417,74 @@ def test_health_is_told_for_the_server_and_each_model_and_watched(server, client
         client.load_model("long")
         assert next(watch).status == status.SERVING
         watch.cancel()
+
+
+def test_health_forgets_no_model_that_was_removed(repository, tmp_path):  # noqa: F811
+    shutil.copytree(repository / "simple", tmp_path / "kept")
+    with serving.Server("--model-repository", tmp_path, "--model-control-mode", "poll", "--repository-poll-secs",
+                        1) as s, grpc.insecure_channel(s.grpc) as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        shutil.copytree(repository / "long", tmp_path / "gone")
+        watch = health.Watch(health_pb2.HealthCheckRequest(service="gone"), timeout=60)
+        for wanted in (1, 2, 1):  # it comes, goes, and comes again
+            while next(watch).status != wanted:
+                pass
+            if wanted == 1:
+                shutil.rmtree(tmp_path / "gone")
+            else:
+                shutil.copytree(repository / "long", tmp_path / "gone")
+        assert health.Check(health_pb2.HealthCheckRequest(service="kept")).status == 1
+
+
+def test_health_tells_of_the_end_before_the_shutdown_delay(repository):  # noqa: F811
+    with serving.Server(repository / "simple", "--shutdown-delay", 2) as s, grpc.insecure_channel(s.grpc) as channel, \
+            triton.InferenceServerClient(s.grpc) as client:
+        watches = [health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service=name), timeout=30)
+                   for name in ("", "simple")]
+        assert [next(watch).status for watch in watches] == [1, 1]
+        s.process.terminate()
+        assert [next(watch).status for watch in watches] == [2, 2]
+        inputs, a, b = pair()  # for balancers that did not see it yet
+        assert np.array_equal(client.infer("simple", inputs).as_numpy("OUTPUT0"), a + b)
+        assert s.process.wait(30) == 0, s.messages
+
+
+def identity_request(elements):
+    request = service_pb2.ModelInferRequest(model_name="identity")
+    request.inputs.add(name="x", datatype="FP32", shape=[elements])
+    request.raw_input_contents.append(bytes(4 * elements))
+    return request
+
+
+def test_answers_that_nobody_reads_are_counted_and_their_client_is_dropped(repository):  # noqa: F811
+    with serving.Server(repository / "identity", "--write-timeout", 2, "--max-bodies-bytes", 6 << 20) as s, \
+            grpc.insecure_channel(s.grpc) as hog, grpc.insecure_channel(s.grpc) as other:
+        call = service_pb2_grpc.GRPCInferenceServiceStub(hog).ModelStreamInfer(
+            iter([identity_request(1 << 16) for _ in range(200)]))  # 256 KiB each
+        stub = service_pb2_grpc.GRPCInferenceServiceStub(other)
+
+        def refused():
+            try:
+                stub.ModelInfer(identity_request(3 << 18))
+                return False
+            except grpc.RpcError as e:
+                assert e.code() == grpc.StatusCode.RESOURCE_EXHAUSTED and "--max-bodies-bytes" in e.details()
+                return True
+        wait_until(refused)
+        wait_until(lambda: not refused(), timeout_s=60)
+        with pytest.raises(grpc.RpcError) as e:
+            for _ in call:
+                pass
+        assert e.value.code() in (grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+def test_more_outputs_than_a_model_can_have_are_refused(stub):
+    request = service_pb2.ModelInferRequest(model_name="simple")
+    for i in range(4097):
+        request.outputs.add(name=str(i))
+    with pytest.raises(grpc.RpcError, match="4096") as e:
+        stub.ModelInfer(request)
+    assert e.value.code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
 def test_reflection_describes_the_service(server):

@@ -30,6 +30,7 @@ const std::map<std::string, Api> kApis = {
     {"completions", Api::kCompletions}, {"chat", Api::kChat}, {"infer", Api::kInfer}};
 
 const std::map<std::string, Protocol> kProtocols = {{"http", Protocol::kHttp}, {"kserve-grpc", Protocol::kGrpc}};
+constexpr const char* kHttpUrl = "http://127.0.0.1:8000";
 constexpr const char* kGrpcUrl = "grpc://127.0.0.1:8001";
 
 std::string path_of(const load::Options& o) {
@@ -168,7 +169,7 @@ Result<void> bench_serve(const load::Options& o) {
   std::string grpc_target;
   if (o.protocol == Protocol::kGrpc) {
     if (o.model.empty()) return invalid("[cli] --protocol kserve-grpc needs --model NAME");
-    grpc_target = INGOT_TRY(GrpcClient::target_of(o.url.starts_with("http://127.0.0.1:8000") ? kGrpcUrl : o.url));
+    grpc_target = INGOT_TRY(GrpcClient::target_of(o.url));
   } else {
     target = INGOT_TRY(Target::parse(o.url));
   }
@@ -190,7 +191,7 @@ void add_bench_serve(CLI::App& bench, Action& action) {
   const auto integer = [c](const char* flags, int64_t& value, const char* help, int64_t low, int64_t high) {
     c->add_option(flags, value, help)->check(integer_in(low, high))->capture_default_str();
   };
-  c->add_option("--url", o->url, "The server")->capture_default_str();
+  c->add_option("--url", o->url, fmt::format("The server; none: {}, with kserve-grpc {}", kHttpUrl, kGrpcUrl));
   c->add_option("--model", o->model, "Its name on the server; needed if there are several");
   c->add_option("--api-key", o->api_key, "Sent as Authorization: Bearer")->envname("INGOT_API_KEY");
   c->add_option("--api", o->api, "completions, chat (OpenAI) or infer (KServe)")
@@ -227,7 +228,10 @@ void add_bench_serve(CLI::App& bench, Action& action) {
       "  ingot bench serve -c 8 --input-tokens 1200 --prefix-tokens 1000 --prefixes 4\n"
       "  ingot bench serve --protocol kserve-grpc --model gemma -c 8\n"
       "  ingot bench serve --api infer --model resnet --batch 1 -n 1000 -c 8 --json");
-  c->callback([o, &action] { action = [o] { return bench_serve(*o); }; });
+  c->callback([o, &action] {
+    if (o->url.empty()) o->url = o->protocol == Protocol::kGrpc ? kGrpcUrl : kHttpUrl;
+    action = [o] { return bench_serve(*o); };
+  });
 }
 
 }  // namespace ingot::cli

@@ -16,7 +16,7 @@ struct Goals {
 };
 
 struct Options {
-  std::string url = "http://127.0.0.1:8000", model, api_key;
+  std::string url, model, api_key;  // url empty: the protocol's usual port of this machine
   Api api = Api::kCompletions;
   Protocol protocol = Protocol::kHttp;
 

@@ -10,8 +10,6 @@
 namespace ingot::rpc {
 namespace {
 
-constexpr size_t kMessageBytesMax = 4000;
-
 static_assert(static_cast<int>(Code::kCancelled) == grpc::StatusCode::CANCELLED);
 static_assert(static_cast<int>(Code::kInvalidArgument) == grpc::StatusCode::INVALID_ARGUMENT);
 static_assert(static_cast<int>(Code::kDeadlineExceeded) == grpc::StatusCode::DEADLINE_EXCEEDED);
@@ -20,6 +18,10 @@ static_assert(static_cast<int>(Code::kUnimplemented) == grpc::StatusCode::UNIMPL
 static_assert(static_cast<int>(Code::kUnauthenticated) == grpc::StatusCode::UNAUTHENTICATED);
 
 }  // namespace
+
+Status shutting_down() {
+  return {Code::kUnavailable, "[grpc] GRPC server is shutting down and has stopped accepting new requests."};
+}
 
 Result<void> charge(Face& face, http::BodyCharge& charge, size_t bytes) {
   if (charge.grow_to(bytes)) return {};
@@ -91,8 +93,7 @@ Result<void> CallScope::admit() {
   if (!tenant)
     return error(Code::kUnauthenticated,
                  "[grpc] a valid API key is needed: send it as metadata 'authorization: Bearer KEY'");
-  if (face_.draining.load())
-    return error(Code::kUnavailable, "[grpc] GRPC server is shutting down and has stopped accepting new requests.");
+  if (face_.draining.load()) return std::unexpected(shutting_down());
   if (others_ >= face_.options.calls_max)
     return error(Code::kResourceExhausted, "[grpc] {} calls are being answered already: try again later", others_);
   tenant_ = std::move(*tenant);

@@ -12,6 +12,7 @@
 #include <set>
 #include <string>
 
+#include "base/guarded.h"
 #include "server/grpc/server.h"
 #include "server/http/body_budget.h"
 
@@ -35,6 +36,11 @@ struct Face {
   }
 };
 
+inline constexpr size_t kMessageBytesMax = 4000;  // of a failure
+
+// What a draining server tells.
+Status shutting_down();
+
 // Ingot's codes are gRPC's; long messages are cut, for they travel in a header.
 grpc::Status to_grpc(const Status& status);
 inline grpc::Status to_grpc(const Result<void>& done) { return done ? grpc::Status::OK : to_grpc(done.error()); }
@@ -45,16 +51,6 @@ Result<void> charge(Face& face, http::BodyCharge& charge, size_t bytes);
 using OnModel = std::function<void(Result<std::shared_ptr<serving::Servable>>)>;
 // The model of a request that uses it, loaded first where it was put away; done runs on the pool `answers`.
 void acquire(Face& face, const std::string& name, const std::string& version, OnModel done);
-
-// Runs work() and makes what foreign code throws a Status.
-template <class F>
-Result<void> guarded(F work) {
-  try {
-    return work();
-  } catch (const std::exception& e) {
-    return error(Code::kInternal, "[grpc] {}", e.what());
-  }
-}
 
 class CallScope {
  public:

@@ -37,7 +37,8 @@ struct Prepared {
 Result<Prepared> prepare(inference::ModelInferRequest& message, const serving::Servable& model) {
   Prepared out;
   const json::object fields = INGOT_TRY(fields_of(message));
-  const json::value* flag = fields.at("parameters").get_object().if_contains("triton_enable_empty_final_response");
+  const json::object* parameters = fields.at("parameters").if_object();  // an input may have that name
+  const json::value* flag = parameters ? parameters->if_contains("triton_enable_empty_final_response") : nullptr;
   out.wants_empty_end = flag && flag->is_bool() && flag->get_bool();
   out.request = INGOT_TRY(kserve::make_generate(model, fields, /*stream=*/true));
   return out;

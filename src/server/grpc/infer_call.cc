@@ -1,37 +1,66 @@
 #include "server/grpc/infer_call.h"
 
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "server/grpc/infer_message.h"
+#include "server/http/deadline.h"
 #include "server/kserve/face.h"
 
 namespace ingot::rpc {
 namespace {
+
+constexpr size_t kSentAtOnceBytesMax = 64u << 10;  // the transport takes these from a client that does not read too
+
+// An ended call whose answer its client has not read yet. Only a cancelled call lets go of that.
+class Unread {
+ public:
+  Unread(Face& face, grpc::CallbackServerContext& context) : context_(&context), timer_(face.answers) {}
+
+  static void watch(const std::shared_ptr<Unread>& unread, std::chrono::milliseconds time) {
+    unread->timer_.expires_after(time);
+    unread->timer_.async_wait([unread](boost::system::error_code ec) {
+      const std::lock_guard lock(unread->mutex_);  // OnDone may come from within
+      if (!ec && unread->context_) unread->context_->TryCancel();
+    });
+  }
+  void end() {
+    const std::lock_guard lock(mutex_);
+    context_ = nullptr;
+    timer_.cancel();
+  }
+
+ private:
+  std::recursive_mutex mutex_;
+  grpc::CallbackServerContext* context_;  // null: the call is over
+  boost::asio::steady_timer timer_;
+};
 
 class InferCall final : public grpc::ServerUnaryReactor {
  public:
   InferCall(Face& face, grpc::CallbackServerContext& context, const inference::ModelInferRequest& request,
             inference::ModelInferResponse& response)
       : face_(face),
+        context_(context),
         scope_(face, context, "ModelInfer"),
         response_(response),
         charge_(face.messages),
         request_bytes_(request.ByteSizeLong()) {
     scope_.note_bytes(request_bytes_, 0);
     // Until this call was returned to gRPC, Finish() waits: an answer that comes at once does no harm.
-    if (auto begun = guarded([&] { return begin(context, request); }); !begun) end(begun);
+    if (auto begun = guarded("grpc", [&] { return begin(request); }); !begun) end(begun);
   }
 
  private:
-  Result<void> begin(const grpc::CallbackServerContext& context, const inference::ModelInferRequest& message) {
+  Result<void> begin(const inference::ModelInferRequest& message) {
     INGOT_TRY(scope_.admit());
     INGOT_TRY(charge(face_, charge_, request_bytes_));
-    deadline_ = deadline_of(context);
+    deadline_ = deadline_of(context_);
     bool comes = false;
     auto found = kserve::use_model(face_.to.models, message.model_name(), message.model_version(), comes);
     if (!found && comes) {
       acquire(face_, message.model_name(), message.model_version(), [this, &message](auto model) {
-        if (auto begun = guarded([&] { return run(std::move(model), message); }); !begun) end(begun);
+        if (auto begun = guarded("grpc", [&] { return run(std::move(model), message); }); !begun) end(begun);
       });
       return {};
     }
@@ -56,7 +85,7 @@ class InferCall final : public grpc::ServerUnaryReactor {
   }
 
   void finish(Result<serving::TensorAnswer> answer) {
-    end(guarded([&]() -> Result<void> {
+    end(guarded("grpc", [&]() -> Result<void> {
       if (!answer) return std::unexpected(answer.error());
       INGOT_TRY(write_infer(request_, *answer, *model_, response_));
       if (response_.ByteSizeLong() > std::numeric_limits<int32_t>::max())
@@ -71,16 +100,25 @@ class InferCall final : public grpc::ServerUnaryReactor {
     const size_t response_bytes = done ? response_.ByteSizeLong() : 0;
     scope_.note_bytes(0, response_bytes);
     (void)charge_.grow_to(request_bytes_ + response_bytes);  // it is there already: only others are refused for it
+    if (response_bytes > kSentAtOnceBytesMax) {
+      unread_ = std::make_shared<Unread>(face_, context_);
+      Unread::watch(unread_, http::allowance(face_.options.write_timeout, response_bytes));
+    }
     Finish(to_grpc(done));
   }
 
   void OnCancel() override { cancelled_->store(true); }
-  void OnDone() override { delete this; }
+  void OnDone() override {
+    if (unread_) unread_->end();
+    delete this;
+  }
 
   Face& face_;
+  grpc::CallbackServerContext& context_;
   CallScope scope_;
   inference::ModelInferResponse& response_;
   http::BodyCharge charge_;
+  std::shared_ptr<Unread> unread_;  // before Finish
   const size_t request_bytes_;
   std::optional<serving::Clock::time_point> deadline_;
   std::shared_ptr<serving::Servable> model_;

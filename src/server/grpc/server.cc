@@ -7,6 +7,7 @@
 
 #include <condition_variable>
 #include <map>
+#include <set>
 
 #include "base/log.h"
 #include "base/mapped_file.h"
@@ -115,13 +116,19 @@ class Server::Impl {
     const std::lock_guard lock(health_mutex_);
     if (!server_ || ended_) return;
     grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
-    const bool ready = face_.to.health.ready() && !face_.draining.load();
+    const bool draining = face_.draining.load() || face_.to.health.draining.load();
+    const bool ready = face_.to.health.ready() && !draining;
     for (const char* name : {"", "inference.GRPCInferenceService"}) health->SetServingStatus(name, ready);
     std::map<std::string, bool> answers;  // with any version
     for (const serving::ModelStatus& m : face_.to.models.index())
       answers[m.name] = answers[m.name] || m.on_demand || m.state == serving::ModelState::kReady;
     for (const auto& [alias, model] : face_.to.models.aliases()) answers[alias] = answers[model];
-    for (const auto& [name, any] : answers) health->SetServingStatus(name, any && !face_.draining.load());
+    for (const std::string& name : told_) answers.try_emplace(name, false);  // it is not known any more
+    told_.clear();
+    for (const auto& [name, any] : answers) {
+      health->SetServingStatus(name, any && !draining);
+      if (any) told_.insert(name);
+    }
   }
 
   bool drain(std::chrono::steady_clock::time_point deadline) {
@@ -176,6 +183,7 @@ class Server::Impl {
   Face face_;
   std::unique_ptr<grpc::Service> service_;
   std::mutex health_mutex_;
+  std::set<std::string> told_;  // that they serve
   bool ended_ = false;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;

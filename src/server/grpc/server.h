@@ -30,6 +30,7 @@ struct ServerOptions {
   std::string tls_certificate, tls_key;         // PEM files; empty: no TLS
   std::chrono::seconds keepalive_time{60};      // a silent client is asked whether it still lives
   std::chrono::seconds keepalive_timeout{20};
+  std::chrono::milliseconds write_timeout{30'000};  // and a second more for each 64 KiB of an answer
 };
 
 struct Neighbours {

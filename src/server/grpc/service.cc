@@ -28,7 +28,7 @@ Result<void> fill(google::protobuf::Message& message, const json::value& describ
 template <class F>
 Reactor* answer(Face& face, Context& context, const char* method, F work) {
   CallScope scope(face, context, method);
-  const Result<void> done = guarded([&]() -> Result<void> {
+  const Result<void> done = guarded("grpc", [&]() -> Result<void> {
     INGOT_TRY(scope.admit());
     return work();
   });
@@ -76,15 +76,17 @@ void fill_log_settings(inference::LogSettingsResponse& response) {
 
 // RepositoryModelLoad: ends when the model is ready, on the thread that loads.
 Reactor* load(Face& face, Context& context, const inference::RepositoryModelLoadRequest& request) {
-  const auto scope = std::make_shared<CallScope>(face, context, "RepositoryModelLoad");
-  scope->note_model(request.model_name());
+  // The repository keeps `end` for a while after it called it; the face may be gone then.
+  const auto scope = std::make_shared<std::optional<CallScope>>();
+  scope->emplace(face, context, "RepositoryModelLoad").note_model(request.model_name());
   Reactor* reactor = context.DefaultReactor();
   const auto end = [scope, reactor](const Result<void>& done) {
-    scope->note_end(done);
+    (*scope)->note_end(done);
+    scope->reset();
     reactor->Finish(to_grpc(done));
   };
-  const Result<void> begun = guarded([&]() -> Result<void> {
-    INGOT_TRY(scope->admit());
+  const Result<void> begun = guarded("grpc", [&]() -> Result<void> {
+    INGOT_TRY((*scope)->admit());
     INGOT_TRY(check_repository(request.repository_name()));
     return kserve::start_load(face.to.models, request.model_name(), load_parameters(request), end);
   });
@@ -224,7 +226,7 @@ class InferenceService final : public inference::GRPCInferenceService::CallbackS
     const auto scope = std::make_shared<CallScope>(face_, x, method);
     Reactor* reactor = x.DefaultReactor();
     const auto end = [scope, reactor, work](const Result<std::shared_ptr<serving::Servable>>& model) {
-      const Result<void> done = guarded([&]() -> Result<void> {
+      const Result<void> done = guarded("grpc", [&]() -> Result<void> {
         if (!model) return std::unexpected(model.error());
         return work(*model);
       });

@@ -12,18 +12,16 @@ namespace {
 
 constexpr int kRequestsAtOnce = 64;  // of one stream; more are read when these end
 
-Status shutting_down() {
-  return {Code::kUnavailable, "[grpc] GRPC server is shutting down and has stopped accepting new requests."};
-}
-
 }  // namespace
 
 StreamCall::StreamCall(Face& face, grpc::CallbackServerContext& context)
     : face_(face),
+      context_(context),
       scope_(face, context, "ModelStreamInfer"),
       deadline_(deadline_of(context)),
       errors_end_stream_(metadata_value(context, "triton_grpc_error") == "true"),
-      strand_(boost::asio::make_strand(face.answers)) {}
+      strand_(boost::asio::make_strand(face.answers)),
+      write_deadline_(strand_) {}
 
 StreamCall* StreamCall::start(Face& face, grpc::CallbackServerContext& context) {
   const std::shared_ptr<StreamCall> call(new StreamCall(face, context));
@@ -47,7 +45,7 @@ StreamCall* StreamCall::start(Face& face, grpc::CallbackServerContext& context) 
 template <class F>
 void StreamCall::on_strand(F f) {
   boost::asio::post(strand_, [self = shared_from_this(), f = std::move(f)]() mutable {
-    const auto done = guarded([&]() -> Result<void> {
+    const auto done = guarded("grpc", [&]() -> Result<void> {
       f(*self);
       return {};
     });
@@ -75,6 +73,7 @@ void StreamCall::OnReadDone(bool ok) {
 void StreamCall::OnWriteDone(bool ok) {
   on_strand([ok](StreamCall& c) {
     c.writing_ = false;
+    c.write_deadline_.disarm();
     c.out_bytes_ -= c.out_.front().bytes;
     c.scope_.note_bytes(0, c.out_.front().bytes);
     c.out_.pop_front();
@@ -202,6 +201,7 @@ void StreamCall::answer(const kserve::InferRequest& request, const std::shared_p
 }
 
 void StreamCall::fill(const std::shared_ptr<Slot>& slot, Response response) {
+  (void)slot->taken->grow_to(response.ByteSizeLong());  // it is there already: only others are refused for it
   slot->response = std::move(response);
   send_filled();
   request_ended();
@@ -211,14 +211,14 @@ void StreamCall::send_filled() {
   while (!slots_.empty() && (slots_.front()->response || slots_.front()->free)) {
     const auto slot = std::move(slots_.front());
     slots_.pop_front();
-    if (slot->response) send(std::move(*slot->response));
+    if (slot->response) send(std::move(*slot->response), std::move(slot->taken));
   }
 }
 
 StreamCall::Response StreamCall::failure_of(const std::string& id, const Status& failure) {
   if (errors_end_stream_) stop(failure);
   Response response;
-  response.set_error_message(printable(failure.message(), 4000));
+  response.set_error_message(printable(failure.message(), kMessageBytesMax));
   response.mutable_infer_response()->set_id(id);
   return response;
 }
@@ -232,11 +232,13 @@ void StreamCall::request_ended() {
   end_if_done();
 }
 
-void StreamCall::send(Response response) {
+void StreamCall::send(Response response, std::shared_ptr<http::BodyCharge> taken) {
   if (over_) return;
   const size_t bytes = response.ByteSizeLong();
+  if (!taken) taken = std::make_shared<http::BodyCharge>(face_.messages);
+  (void)taken->grow_to(bytes);
   out_bytes_ += bytes;
-  out_.push_back({std::move(response), bytes});
+  out_.push_back({std::move(response), bytes, std::move(taken)});
   write_next();
 }
 
@@ -244,6 +246,14 @@ void StreamCall::write_next() {
   if (writing_ || finished_ || out_.empty()) return;
   writing_ = true;
   StartWrite(&out_.front().response);
+  // Only a cancelled call lets go of what its client does not read.
+  write_deadline_.arm(http::allowance(face_.options.write_timeout, out_.front().bytes), [weak = weak_from_this()] {
+    if (const auto self = weak.lock())
+      self->on_strand([](StreamCall& c) {
+        c.stop({Code::kDeadlineExceeded, "[grpc] the client does not read its answers (--write-timeout)"});
+        if (c.writing_) c.context_.TryCancel();
+      });
+  });
 }
 
 void StreamCall::stop(Status why) {

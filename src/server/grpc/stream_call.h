@@ -2,7 +2,8 @@
 //
 // Tensor models' answers come in the order of the requests; language models' pieces come as they are made, told apart
 // by id. A request that fails is one answer with error_message, and the stream stays open, unless the client's
-// metadata has triton_grpc_error: true. While a client does not read its answers, its requests are not read.
+// metadata has triton_grpc_error: true. While a client does not read its answers, its requests are not read; one that
+// reads nothing for --write-timeout is dropped.
 // Ownership: keeps itself until gRPC and its requests are done with it. Thread-safety: everything but start() and
 // drain() happens on its strand.
 #pragma once
@@ -15,6 +16,7 @@
 
 #include "server/grpc/call.h"
 #include "server/grpc/infer_message.h"
+#include "server/http/deadline.h"
 #include "server/openai/running.h"
 
 namespace ingot::rpc {
@@ -36,7 +38,8 @@ class StreamCall final
   std::optional<serving::Clock::time_point> deadline() const { return deadline_; }
   bool over() const { return over_; }
   size_t unread_bytes() const { return out_bytes_; }
-  void send(Response response);
+  // taken: what it is charged to; null: a new charge.
+  void send(Response response, std::shared_ptr<http::BodyCharge> taken = {});
   void send_failure(const std::string& id, const Status& failure);
   // Cancelled when the stream ends early.
   void watch(const std::shared_ptr<openai::Running>& running) { running_.push_back(running); }
@@ -45,13 +48,14 @@ class StreamCall final
   // The place of an answer in the order of the requests. The model is let go on the strand, never on its own thread.
   struct Slot {
     std::shared_ptr<serving::Servable> model;
-    std::shared_ptr<http::BodyCharge> taken;  // of the request's bytes
+    std::shared_ptr<http::BodyCharge> taken;  // of the request's bytes, then of the answer's
     std::optional<Response> response;
     bool free = false;  // it was kept for what turned out to have none: a language model
   };
   struct Outgoing {
     Response response;
     size_t bytes = 0;
+    std::shared_ptr<http::BodyCharge> taken;
   };
 
   StreamCall(Face& face, grpc::CallbackServerContext& context);
@@ -80,10 +84,12 @@ class StreamCall final
   void end_if_done();
 
   Face& face_;
+  grpc::CallbackServerContext& context_;  // until OnDone
   CallScope scope_;
   const std::optional<serving::Clock::time_point> deadline_;
   const bool errors_end_stream_;
   const boost::asio::strand<boost::asio::thread_pool::executor_type> strand_;
+  http::Deadline write_deadline_;     // of the answer that is being written
   std::shared_ptr<StreamCall> self_;  // until OnDone
   const std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
 

@@ -36,9 +36,6 @@ auto into(error_code& ec) { return asio::redirect_error(asio::use_awaitable, ec)
 
 constexpr size_t kProgressBytes = 64u << 10;
 
-// More time for more bytes: a client may be as slow as 64 KiB a second.
-milliseconds allowance(milliseconds base, uint64_t bytes) { return base + milliseconds(bytes / 66); }
-
 template <class Stream>
 class Connection final : public Exchange,
                          public LiveConnection,

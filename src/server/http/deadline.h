@@ -4,11 +4,18 @@
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <utility>
 
 namespace ingot::http {
+
+// More time for more bytes: a client may be as slow as 64 KiB a second.
+inline std::chrono::milliseconds allowance(std::chrono::milliseconds base, uint64_t bytes) {
+  return base + std::chrono::milliseconds(bytes / 66);
+}
 
 class Deadline {
  public:

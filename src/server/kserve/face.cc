@@ -75,10 +75,7 @@ awaitable<void> handle_all_stats(const Face& face, http::Exchange& x) {
 }
 
 Result<http::Response> change_logging(const std::string& body) {
-  boost::system::error_code ec;
-  const json::value changes = json::parse(body, ec);
-  if (ec || !changes.is_object()) return invalid("[kserve] the request is not a JSON object");
-  INGOT_TRY(set_log_settings(changes.get_object()));
+  INGOT_TRY(set_log_settings(INGOT_TRY(object_of(body))));
   return object_response(log_settings());
 }
 
@@ -121,6 +118,16 @@ Result<std::shared_ptr<serving::Servable>> told(const serving::ModelRepository& 
 
 std::string error_body(int, const Status& failure) {
   return json::serialize(json::object{{"error", valid_utf8(failure.message())}});
+}
+
+Result<json::object> object_of(std::string_view body, int depth_max) {
+  json::parse_options options;
+  options.max_depth = static_cast<size_t>(depth_max);
+  boost::system::error_code ec;
+  json::value document = json::parse(body, ec, {}, options);
+  if (ec) return invalid("[kserve] failed to parse the request JSON buffer: {}", ec.message());
+  if (!document.is_object()) return invalid("[kserve] the request is not a JSON object");
+  return std::move(document.get_object());
 }
 
 http::Response error_response(const Status& failure) { return http::error_response(failure, error_body); }

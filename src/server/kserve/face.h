@@ -30,6 +30,9 @@ void add_routes(http::Router& router, const Face& face);
 std::string error_body(int http_status, const Status& failure);
 http::Response error_response(const Status& failure);
 
+// A body that is a JSON object. Errors: kInvalidArgument.
+Result<boost::json::object> object_of(std::string_view body, int depth_max = limits::kJsonDepthMax);
+
 // version: decimal; "" is the latest that is ready. Unknown models are told in Triton's words.
 // Errors: kNotFound (name, version), kUnavailable (not loaded, with the reason).
 Result<std::shared_ptr<serving::Servable>> find_model(const serving::ModelRepository& models, std::string_view name,

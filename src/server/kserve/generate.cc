@@ -21,13 +21,7 @@ struct Job {
 };
 
 Result<GenerateRequest> parse(const std::string& body, const serving::Servable& model, bool stream) {
-  json::parse_options options;
-  options.max_depth = limits::kJsonDepthMax;
-  boost::system::error_code ec;
-  const json::value document = json::parse(body, ec, {}, options);
-  if (ec) return invalid("[kserve] failed to parse the request JSON buffer: {}", ec.message());
-  if (!document.is_object()) return invalid("[kserve] the request is not a JSON object");
-  return make_generate(model, document.get_object(), stream);
+  return make_generate(model, INGOT_TRY(object_of(body)), stream);
 }
 
 std::string piece_json(const Job& job, const GeneratePiece& piece) {

@@ -44,6 +44,16 @@ TEST(ParseInfer, a_shape_that_claims_more_than_was_sent_allocates_nothing) {
           fmt::format(R"({{"inputs":[{{"name":"x","shape":[1099511627776],"datatype":"{}",{}}}]}})", type, rest)));
 }
 
+TEST(ParseInfer, more_outputs_than_a_model_may_have_are_refused) {
+  const auto of = [](int count) {
+    std::string outputs;
+    for (int i = 0; i < count; ++i) outputs += fmt::format("{}{{\"name\":\"{}\"}}", i > 0 ? "," : "", i);
+    return parse(fmt::format(R"({{"inputs":[],"outputs":[{}]}})", outputs));
+  };
+  EXPECT_EQ(of(4096).value().outputs.size(), 4096u);
+  EXPECT_FALSE(of(4097));
+}
+
 TEST(ParseInfer, numbers_out_of_a_types_range_are_refused) {
   const auto of = [](const char* type, const char* value) {
     return parse(fmt::format(R"({{"inputs":[{{"name":"x","shape":[1],"datatype":"{}","data":[{}]}}]}})", type, value));

@@ -5,8 +5,10 @@
 #include "base/memory.h"
 #include "formats/printable.h"
 #include "server/kserve/datatype.h"
+#include "server/kserve/face.h"
 #include "server/kserve/infer_codec.h"
 #include "server/kserve/tensor_json.h"
+#include "serving/config/model_settings.h"
 #include "serving/tensor_rows.h"
 
 namespace ingot::kserve {
@@ -14,17 +16,8 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr int kDepthMax = 100;
 constexpr size_t kTakenUnasked = limits::kHttpBodyBytesMax;  // of shared memory; before more, memory is looked at
-
-Result<json::value> parse_document(std::string_view text) {
-  json::parse_options options;
-  options.max_depth = 100;
-  boost::system::error_code ec;
-  json::value document = json::parse(text, ec, {}, options);
-  if (ec) return invalid("[kserve] failed to parse the request JSON buffer: {}", ec.message());
-  if (!document.is_object()) return invalid("[kserve] the request is not a JSON object");
-  return document;
-}
 
 // The field, if it is there and not null.
 const json::value* field(const json::object& o, std::string_view name) {
@@ -178,6 +171,8 @@ Result<void> read_wanted_output(std::string name, const json::object* parameters
                                 InferRequest& request) {
   WantedOutput wanted{.name = std::move(name)};
   const std::string of = fmt::format("output '{}'", printable(wanted.name));
+  if (request.outputs.size() >= serving::kPortsMax)
+    return invalid("[kserve] more than {} outputs are requested", serving::kPortsMax);
   for (const WantedOutput& other : request.outputs)
     if (other.name == wanted.name) return invalid("[kserve] {} is requested twice", of);
   wanted.place = INGOT_TRY(read_slice(parameters, regions, of));
@@ -252,8 +247,7 @@ Result<InferRequest> parse_infer(std::string_view body, std::optional<size_t> js
   if (json_bytes && *json_bytes > body.size())
     return invalid("[kserve] inference header size should be in range (0, {}), got: {}", body.size(), *json_bytes);
   const size_t json_size = json_bytes.value_or(body.size());
-  const json::value document = INGOT_TRY(parse_document(body.substr(0, json_size)));
-  const json::object& object = document.get_object();
+  const json::object object = INGOT_TRY(object_of(body.substr(0, json_size), kDepthMax));
   std::string_view binary = body.substr(json_size);
   InferRequest request;
   INGOT_TRY(read_parameters(object, request));

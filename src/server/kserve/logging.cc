@@ -36,7 +36,7 @@ Result<void> set_log_settings(const json::object& changes) {
     if (now->is_bool())
       *now = value;
     else
-      *now = value.to_number<int64_t>();
+      *now = (value.is_uint64() ? value.get_uint64() > 0 : value.get_int64() > 0) ? 1 : 0;
   }
   Level level = Level::kOff;
   if (settings["log_error"].get_bool()) level = Level::kError;

@@ -16,13 +16,7 @@ using http::asio::awaitable;
 // The body of these requests, which may be empty.
 Result<json::object> read_body(const std::string& body) {
   if (body.empty()) return json::object();
-  json::parse_options options;
-  options.max_depth = limits::kJsonDepthMax;
-  boost::system::error_code ec;
-  json::value v = json::parse(body, ec, {}, options);
-  if (ec) return invalid("[kserve] failed to parse the request JSON buffer: {}", ec.message());
-  if (!v.is_object()) return invalid("[kserve] the request is not a JSON object");
-  return std::move(v.get_object());
+  return object_of(body);
 }
 
 Result<http::Response> index(const Face& face, const std::string& body) {

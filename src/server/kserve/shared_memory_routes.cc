@@ -25,12 +25,7 @@ Result<uint64_t> count_field(const json::object& body, std::string_view name, bo
 }
 
 Result<void> add_region(SharedRegions& regions, const http::Request& request) {
-  json::parse_options options;
-  options.max_depth = limits::kJsonDepthMax;
-  boost::system::error_code ec;
-  const json::value document = json::parse(request.body, ec, {}, options);
-  if (ec || !document.is_object()) return invalid("[kserve] the request is not a JSON object");
-  const json::object& body = document.get_object();
+  const json::object body = INGOT_TRY(object_of(request.body));
   const json::value* key = body.if_contains("key");
   if (!key || !key->is_string()) return invalid("[kserve] 'key' must be a string");
   const uint64_t offset = INGOT_TRY(count_field(body, "offset", false));
