@@ -96,6 +96,7 @@ bool register_all() {
   }
   for (const Layer& l : {Layer{"mobilenet_112", 32, 112, 112, 32, 3, 1, 32},
                          {"mobilenet_56_stride_2", 96, 56, 56, 96, 3, 2, 96},
+                         {"mobilenet_v3_7_5x5_stride_2", 672, 14, 14, 672, 5, 2, 672},
                          {"mobilenet_14", 384, 14, 14, 384, 3, 1, 384},
                          {"ocr_80_5x5", 64, 80, 80, 64, 5, 1, 64}})
     add("depthwise", l, convolution);
