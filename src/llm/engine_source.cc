@@ -124,7 +124,7 @@ std::shared_ptr<const Source> make_engine_source(std::shared_ptr<const EngineMap
   const MetaValue* format = map->find(kFormat);
   const auto* text = format ? std::get_if<std::string_view>(format) : nullptr;
   if (!text) return nullptr;
-  return std::make_shared<EngineSource>(map, *text);
+  return std::make_shared<EngineSource>(std::move(map), *text);
 }
 
 }  // namespace ingot

@@ -91,7 +91,7 @@ class AccessLog::Writer {
   bool wanted() const { return wanted_.load(std::memory_order_relaxed); }
   uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
-  void push(std::string line) {
+  void push(const std::string& line) {
     const std::lock_guard lock(mutex_);
     if (num_lines_ >= kLogLinesMax) {
       ++dropped_;

@@ -308,7 +308,7 @@ Value Interpreter::invoke(const Macro& macro, const Arguments& args) {
     own->slots[static_cast<size_t>(node.caller_slot)] =
         none ? Value::undefined(UndefinedBy::kHint, heap_.string("No caller defined")) : caller;
   }
-  if (node.kwargs_slot >= 0) own->slots[static_cast<size_t>(node.kwargs_slot)] = heap_.dict(std::move(extra));
+  if (node.kwargs_slot >= 0) own->slots[static_cast<size_t>(node.kwargs_slot)] = heap_.dict(extra);
   if (node.varargs_slot >= 0) {
     const auto from = std::min(count, args.positional.size());
     own->slots[static_cast<size_t>(node.varargs_slot)] =

@@ -21,7 +21,7 @@ Result<ValueId> cast_like(NodeDraft& d, ValueId x, ValueId like) {
 
 Result<Type> ranked_input(NodeDraft& d) {
   if (!d.has_input(0)) return d.fail("has no operand");
-  const Type type = d.builder.known(d.node.inputs[0]).type;
+  Type type = d.builder.known(d.node.inputs[0]).type;
   if (!type.ranked()) return d.fail("the operand's rank is not known");
   return type;
 }
