@@ -18,7 +18,7 @@ class ChangedModel {
   ChangedModel(std::string_view from, std::string_view to) {
     std::string name = (fs::temp_directory_path() / "ingot-models-XXXXXX").string();
     path_ = ::mkdtemp(name.data());
-    fs::copy(kGolden, path_, fs::copy_options::overwrite_existing);
+    fs::copy(kGolden, path_);
     std::ifstream in(fs::path(kGolden) / "genai_config.json");
     std::string text((std::istreambuf_iterator<char>(in)), {});
     const size_t at = text.find(from);
