@@ -6,10 +6,12 @@
 #include <limits>
 
 #include "base/mapped_file.h"
+#include "formats/genai/genai_source.h"
 #include "formats/gguf/gguf_source.h"
 #include "formats/hf/hf_source.h"
 #include "formats/printable.h"
 #include "formats/sniff.h"
+#include "ir/graph.h"
 
 namespace ingot {
 namespace {
@@ -53,6 +55,10 @@ const SourceTensor* Source::find_tensor(std::string_view name) const {
   return it == tensor_index_.end() ? nullptr : it->second;
 }
 
+Result<Graph> Source::import_graph() const {
+  return unimplemented("[model] a {} model has no graph in its file", format());
+}
+
 Result<std::optional<int64_t>> Source::get_int(std::string_view key) const {
   const MetaValue* v = find_metadata(key);
   if (!v) return std::nullopt;
@@ -91,7 +97,8 @@ Result<std::shared_ptr<const Source>> open_source(const std::string& path) {
   const auto status = std::filesystem::status(path, ec);
   if (status.type() == std::filesystem::file_type::not_found)
     return not_found("[model] '{}' does not exist: give a .gguf file or a Hugging Face folder", printable(path));
-  if (std::filesystem::is_directory(status)) return open_hf(path);
+  if (std::filesystem::is_directory(status))
+    return std::filesystem::exists(std::filesystem::path(path) / kGenaiConfig, ec) ? open_genai(path) : open_hf(path);
   const auto file = INGOT_TRY(MappedFile::open(path));
   const FileGuess guess = guess_file(file->bytes());
   switch (guess.kind) {

@@ -5,7 +5,8 @@
 // under "generation_config.", tokenizer_config.json under "tokenizer_config.", __metadata__ under
 // "safetensors."; its text files whole through file(). An array of scalars of one kind is a vector (an
 // empty one has any element type); every other array is flattened by index ("a.0.b"); null has no entry,
-// only is_null() tells it from a key that is absent.
+// only is_null() tells it from a key that is absent. A folder of ONNX Runtime GenAI gives genai_config.json under
+// "genai_config.", its ends of generation as a Hugging Face folder does, and its weights inside of import_graph().
 // What the names mean is for models/ and text/ to say.
 // Ownership: every view lives as long as the Source. Thread-safety: const after open.
 #pragma once
@@ -25,7 +26,9 @@
 
 namespace ingot {
 
-enum class SourceKind { kGguf, kHuggingFace };
+class Graph;
+
+enum class SourceKind { kGguf, kHuggingFace, kOnnx };
 
 // Integers of every width become int64_t (uint64 above its range: uint64_t); floats become double.
 using MetaValue =
@@ -53,6 +56,9 @@ class Source {
   // A text file of a Hugging Face folder ("tokenizer.json", "chat_template.jinja"); empty if absent.
   virtual std::string_view file(std::string_view name) const = 0;
 
+  // kOnnx: the model's graph, read anew. Errors: those of import_onnx(); kUnimplemented for other kinds.
+  virtual Result<Graph> import_graph() const;
+
   // The key is present and JSON's null.
   virtual bool is_null(std::string_view) const { return false; }
 
@@ -74,7 +80,8 @@ class Source {
   std::unordered_map<std::string_view, const SourceTensor*> tensor_index_;
 };
 
-// A .gguf file (or the first of a split), a Hugging Face folder, or a .safetensors file within one.
+// A .gguf file (or the first of a split), a folder of Hugging Face or of ONNX Runtime GenAI, or a .safetensors file
+// within one.
 // Errors: kNotFound, kInvalidArgument, kDataLoss (a truncated file), each naming file, field, value, fix.
 Result<std::shared_ptr<const Source>> open_source(const std::string& path);
 

@@ -1,5 +1,5 @@
 // The same request gives the same bits whatever else happens: threads, chunks of the prompt, neighbours in the batch.
-// The tiny models of tests/goldens/models on the cpu backend, on every ISA.
+// The tiny models of tests/goldens/models and onnx_llm on the cpu backend, on every ISA.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -121,10 +121,11 @@ TEST_P(BatchInvariance, logits_agree_with_the_reference_backend) {
 INSTANTIATE_TEST_SUITE_P(, BatchInvariance,
                          testing::Combine(testing::ValuesIn(available_isas()),
                                           testing::Values("gemma2", "gemma3", "gpt2", "llama", "mixtral", "phi3",
-                                                          "qwen3", "qwen3moe")),
+                                                          "qwen3", "qwen3moe", "../onnx_llm/qwen3_f32",
+                                                          "../onnx_llm/gemma2_f32")),
                          [](const auto& p) {
                            std::string name = std::string(isa_name(std::get<0>(p.param))) + "_" + std::get<1>(p.param);
-                           std::ranges::replace(name, '-', '_');
+                           std::ranges::replace_if(name, [](char c) { return c == '-' || c == '.' || c == '/'; }, '_');
                            return name;
                          });
 

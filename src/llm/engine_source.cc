@@ -13,6 +13,9 @@ constexpr std::string_view kOurs = "ingot.", kFormat = "ingot.source.format", kK
 constexpr std::array<std::string_view, 4> kTexts = {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
                                                     "additional_chat_templates/tool_use.jinja"};
 
+constexpr std::pair<SourceKind, std::string_view> kKinds[] = {
+    {SourceKind::kGguf, "gguf"}, {SourceKind::kHuggingFace, "hf"}, {SourceKind::kOnnx, "onnx"}};
+
 struct AddValue {
   GgufWriter& writer;
   std::string_view key;
@@ -71,7 +74,9 @@ class EngineSource final : public Source {
           for (std::string_view line : *lines)
             if (const auto t = parse_tensor_line(line)) tensors_.push_back(*t);
       } else if (key == kKind) {
-        if (const auto* kind = std::get_if<std::string_view>(&value)) hugging_face_ = *kind == "hf";
+        if (const auto* kind = std::get_if<std::string_view>(&value))
+          for (const auto& [known, name] : kKinds)
+            if (*kind == name) kind_ = known;
       } else if (!key.starts_with(kOurs) && key != "general.alignment") {
         metadata_.emplace_back(key, value);
       }
@@ -79,7 +84,7 @@ class EngineSource final : public Source {
     build_index();
   }
 
-  SourceKind kind() const override { return hugging_face_ ? SourceKind::kHuggingFace : SourceKind::kGguf; }
+  SourceKind kind() const override { return kind_; }
   std::string format() const override { return fmt::format("Ingot engine file, made from {}", format_); }
   const std::vector<std::string>& paths() const override { return paths_; }
   const std::vector<std::pair<std::string_view, MetaValue>>& metadata() const override { return metadata_; }
@@ -93,7 +98,7 @@ class EngineSource final : public Source {
  private:
   std::shared_ptr<const EngineMap> map_;
   std::string_view format_;
-  bool hugging_face_ = false;
+  SourceKind kind_ = SourceKind::kGguf;
   std::vector<std::string> paths_;
   std::vector<std::pair<std::string_view, MetaValue>> metadata_;
   std::vector<SourceTensor> tensors_;
@@ -103,7 +108,8 @@ class EngineSource final : public Source {
 
 void add_engine_source(GgufWriter& writer, const Source& source) {
   writer.add_string(kFormat, source.format());
-  writer.add_string(kKind, source.kind() == SourceKind::kHuggingFace ? "hf" : "gguf");
+  for (const auto& [kind, name] : kKinds)
+    if (kind == source.kind()) writer.add_string(kKind, name);
   std::vector<std::string> lines;
   for (const SourceTensor& t : source.tensors()) lines.push_back(tensor_line(t));
   writer.add_strings(kTensors, std::vector<std::string_view>(lines.begin(), lines.end()));

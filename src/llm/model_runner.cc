@@ -27,9 +27,13 @@ double page_bytes(const Graph& graph) {
   return bytes;
 }
 
-double weight_bytes(const Source& source) {
+// A source without tensors has its weights in the graph.
+double weight_bytes(const Source& source, const Graph& graph) {
   double bytes = 0;
   for (const SourceTensor& t : source.tensors()) bytes += static_cast<double>(t.view.num_bytes());
+  if (!source.tensors().empty()) return bytes;
+  for (size_t i = 0; i < graph.num_values(); ++i)
+    if (const Tensor* t = graph.constant(static_cast<ValueId>(i))) bytes += static_cast<double>(t->view().num_bytes());
   return bytes;
 }
 
@@ -89,14 +93,14 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::create(std::shared_ptr<const S
   LanguageModel model = INGOT_TRY(build_model(source, {o.kv_dtype, o.page_tokens, o.context}));
   if (o.context == 0) {
     // Nobody asked for this much: take what the machine has room for.
-    const int64_t fits = tokens_that_fit(model.graph, o.page_tokens, weight_bytes(*source));
+    const int64_t fits = tokens_that_fit(model.graph, o.page_tokens, weight_bytes(*source, model.graph));
     if (fits < model.config.context) {
       RunnerOptions smaller = o;
       smaller.context = fits;
       return create(std::move(source), smaller);
     }
   }
-  INGOT_TRY(check_room(model, weight_bytes(*source), o));
+  INGOT_TRY(check_room(model, weight_bytes(*source, model.graph), o));
   return create(std::move(model), o, {.store = o.recorder});
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "models/class_defaults.h"
+#include "models/onnx/onnx_decoder.h"
 #include "models/rope.h"
 
 namespace ingot {
@@ -76,6 +77,7 @@ Result<void> read_experts(const Hyperparameters& h, const ClassDefaults& d, Mode
 }  // namespace
 
 Result<ModelConfig> read_config(const Source& source, const std::string& architecture) {
+  if (source.kind() == SourceKind::kOnnx) return read_genai_config(source);
   const Hyperparameters h(source, architecture);
   ModelConfig c{.architecture = architecture};
   if (source.kind() == SourceKind::kHuggingFace) INGOT_TRY(check_plain_weights(source));

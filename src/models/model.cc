@@ -1,6 +1,7 @@
 #include "models/model.h"
 
 #include "models/builder.h"
+#include "models/onnx/onnx_decoder.h"
 
 namespace ingot {
 
@@ -38,6 +39,7 @@ Result<std::string> read_architecture(const Source& source) {
     if (!name) return invalid("[model] 'general.architecture' is missing: the file does not say what model it is");
     return std::string(*name);
   }
+  if (source.kind() == SourceKind::kOnnx) return INGOT_TRY(read_genai_config(source)).architecture;
   auto type = INGOT_TRY(source.get_string("config.model_type"));
   if (!type) return invalid("[model] config.json has no 'model_type'");
   for (const Architecture& a : kArchitectures)
@@ -46,6 +48,7 @@ Result<std::string> read_architecture(const Source& source) {
 }
 
 Result<LanguageModel> build_model(std::shared_ptr<const Source> source, const BuildOptions& options) {
+  if (source->kind() == SourceKind::kOnnx) return build_onnx_decoder(*source, options);
   const std::string name = INGOT_TRY(read_architecture(*source));
   for (const Architecture& a : kArchitectures) {
     if (a.gguf != name) continue;

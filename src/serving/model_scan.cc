@@ -12,9 +12,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The model file of a folder, or the folder itself where that is the model (Hugging Face); "" if there is none.
+// The model file of a folder, or the folder itself where that is the model (Hugging Face, GenAI); "" if there is none.
 std::string model_in(const fs::path& folder) {
   std::error_code ec;
+  if (fs::exists(folder / "genai_config.json", ec)) return folder.string();
   for (const char* name : {"model.onnx", "model.gguf"})
     if (fs::exists(folder / name, ec)) return (folder / name).string();
   if (fs::exists(folder / "config.json", ec)) return folder.string();

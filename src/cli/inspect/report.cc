@@ -85,7 +85,8 @@ Report make_report(const Source& source) {
     const auto bytes = std::filesystem::file_size(path, ec);
     r.files.push_back({path, ec ? 0 : bytes});
   }
-  r.architecture = first_string(source, {"general.architecture", "config.architectures", "config.model_type"});
+  r.architecture = first_string(
+      source, {"general.architecture", "config.architectures", "config.model_type", "genai_config.model.type"});
   r.name = first_string(source, {"general.name", "config._name_or_path"});
   for (const SourceTensor& t : source.tensors()) {
     auto it = std::find_if(r.types.begin(), r.types.end(), [&](const auto& x) { return x.dtype == t.view.dtype; });

@@ -3,32 +3,22 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <map>
 #include <set>
 
-#include "base/limits.h"
-#include "base/mapped_file.h"
 #include "formats/hf/flatten_json.h"
+#include "formats/hf/hf_texts.h"
 #include "formats/hf/hf_weights.h"
-#include "formats/json.h"
 
 namespace ingot {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kTexts[] = {
-    "config.json",        "generation_config.json",  "tokenizer_config.json", "tokenizer.json", "chat_template.jinja",
-    "chat_template.json", "special_tokens_map.json", "added_tokens.json",     "vocab.json",     "merges.txt",
-};
-constexpr auto kTemplateFolder = "additional_chat_templates";
 constexpr std::string_view kFlattened[] = {"config", "generation_config", "tokenizer_config"};
-
-using Texts = std::map<std::string, std::shared_ptr<const MappedFile>, std::less<>>;
 
 class HfSource final : public Source {
  public:
-  HfSource(Texts texts, HfWeights weights, TextArena arena, Metadata metadata, Nulls nulls)
+  HfSource(HfTexts texts, HfWeights weights, TextArena arena, Metadata metadata, Nulls nulls)
       : texts_(std::move(texts)),
         weights_(std::move(weights)),
         arena_(std::move(arena)),
@@ -44,60 +34,16 @@ class HfSource final : public Source {
   const std::vector<std::pair<std::string_view, MetaValue>>& metadata() const override { return metadata_; }
   const std::vector<SourceTensor>& tensors() const override { return weights_.tensors; }
   bool is_null(std::string_view key) const override { return nulls_.contains(key); }
-  std::string_view file(std::string_view name) const override {
-    const auto it = texts_.find(name);
-    if (it == texts_.end()) return {};
-    const auto bytes = it->second->bytes();
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-  }
+  std::string_view file(std::string_view name) const override { return text_of(texts_, name); }
 
  private:
-  Texts texts_;
+  HfTexts texts_;
   HfWeights weights_;
   TextArena arena_;  // owns the metadata's text
   Metadata metadata_;
   Nulls nulls_;
   std::vector<std::string> paths_;
 };
-
-Result<void> map_text(const fs::path& folder, const std::string& name, Texts& texts) {
-  std::error_code ec;
-  if (!fs::exists(folder / name, ec)) return {};
-  auto map = INGOT_TRY(MappedFile::open(folder / name));
-  if (map->bytes().size() > limits::kJsonBytesMax)
-    return error(Code::kResourceExhausted, "[hf] '{}': {} bytes, the limit for a text is {}", map->path(),
-                 map->bytes().size(), limits::kJsonBytesMax);
-  texts.emplace(name, std::move(map));
-  return {};
-}
-
-Result<Texts> map_texts(const fs::path& folder) {
-  Texts texts;
-  for (const std::string_view name : kTexts) INGOT_TRY(map_text(folder, std::string(name), texts));
-  std::error_code ec;
-  if (!fs::is_directory(folder / kTemplateFolder, ec)) return texts;
-  for (const fs::path& file : INGOT_TRY(list_folder(folder / kTemplateFolder))) {
-    if (file.extension() != ".jinja") continue;
-    if (texts.size() >= limits::kSplitFilesMax)
-      return error(Code::kResourceExhausted, "[hf] '{}': more than {} files", (folder / kTemplateFolder).string(),
-                   limits::kSplitFilesMax);
-    INGOT_TRY(map_text(folder, fmt::format("{}/{}", kTemplateFolder, file.filename().string()), texts));
-  }
-  return texts;
-}
-
-// config.json under "config.", and so on.
-Result<void> flatten_texts(const Texts& texts, TextArena& arena, Metadata& out, Nulls& nulls) {
-  for (const std::string_view stem : kFlattened) {
-    const auto it = texts.find(fmt::format("{}.json", stem));
-    if (it == texts.end()) continue;
-    const auto bytes = it->second->bytes();
-    const std::string what = fmt::format("[hf] '{}'", it->second->path());
-    const auto root = INGOT_TRY(parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, what));
-    INGOT_TRY(flatten_json(root, stem, what, arena, out, &nulls));
-  }
-  return {};
-}
 
 // __metadata__ under "safetensors."; shards repeat it, the first one counts.
 void keep_shard_metadata(const HfWeights& weights, TextArena& arena, Metadata& out) {
@@ -121,14 +67,14 @@ Result<std::shared_ptr<const Source>> open_hf(const std::string& path) {
       is_folder ? fs::path(path) : (wanted.has_parent_path() ? wanted.parent_path() : fs::path("."));
   // The weights first: a folder of something else is told apart by them.
   HfWeights weights = INGOT_TRY(open_hf_weights(folder, wanted));
-  Texts texts = INGOT_TRY(map_texts(folder));
+  HfTexts texts = INGOT_TRY(map_texts(folder));
   if (!texts.contains("config.json"))
     return not_found("[hf] '{}': config.json is missing: download it too, it says how the weights are used",
                      folder.string());
   TextArena arena;
   Metadata metadata;
   Nulls nulls;
-  INGOT_TRY(flatten_texts(texts, arena, metadata, nulls));
+  INGOT_TRY(flatten_texts(texts, kFlattened, arena, metadata, nulls));
   keep_shard_metadata(weights, arena, metadata);
   return std::make_shared<const HfSource>(std::move(texts), std::move(weights), std::move(arena), std::move(metadata),
                                           std::move(nulls));

@@ -197,9 +197,10 @@ constexpr Signature kSignatures[] = {
     {"com.microsoft.FusedGemm",
      "activation:s activation_alpha:f activation_beta:f activation_gamma:f alpha:f beta:f transA:i transB:i"},
     {"com.microsoft.FusedMatMul", "alpha:f transA:i transB:i transBatchA:i transBatchB:i"},
+    {"com.microsoft.GatherBlockQuantized", "bits:i block_size:i gather_axis:i quantize_axis:i"},
     {"com.microsoft.GroupQueryAttention",
      "do_rotary:i k_quant_type:s kv_cache_bit_width:i kv_num_heads:i local_window_size:i num_heads:i "
-     "qk_output:i rotary_interleaved:i scale:f smooth_softmax:i softcap:f v_quant_type:s"},
+     "qk_output:i rotary_interleaved:i scale:f sliding_window_cache:i smooth_softmax:i softcap:f v_quant_type:s"},
     {"com.microsoft.MatMulNBits", "K:i N:i accuracy_level:i bits:i block_size:i"},
     {"com.microsoft.MultiHeadAttention", "mask_filter_value:f num_heads:i scale:f unidirectional:i"},
     {"com.microsoft.NhwcConv", "auto_pad:s dilations:I group:i kernel_shape:I pads:I strides:I"},

@@ -236,6 +236,7 @@ Convert find_microsoft(std::string_view op_type) {
       {"MatMulIntegerToFloat", convert_ms_matmul_integer_to_float},
       {"QGemm", convert_ms_qgemm},
       {"MatMulNBits", convert_ms_matmul_nbits},
+      {"GatherBlockQuantized", convert_ms_gather_block_quantized},
       {"QuantizeLinear", convert_ms_quantize},
       {"DequantizeLinear", convert_ms_quantize},
   };

@@ -48,6 +48,7 @@ Result<void> convert_ms_dynamic_quantize_matmul(NodeDraft&);
 Result<void> convert_ms_matmul_integer_to_float(NodeDraft&);
 Result<void> convert_ms_qgemm(NodeDraft&);
 Result<void> convert_ms_matmul_nbits(NodeDraft&);
+Result<void> convert_ms_gather_block_quantized(NodeDraft&);
 Result<void> convert_ms_quantize(NodeDraft&);  // QuantizeLinear, DequantizeLinear
 
 }  // namespace ingot::onnx

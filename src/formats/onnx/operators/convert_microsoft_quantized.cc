@@ -1,4 +1,5 @@
 // com.microsoft's quantized operators: through floats and back, or by integer products where both sides are bytes.
+#include <cmath>
 #include <cstring>
 
 #include "formats/onnx/graph_builder.h"
@@ -169,14 +170,19 @@ Result<std::vector<float>> zeros_of(const NodeDraft& d, const Codes& c, const Te
 
 bool is_half(float v) { return half_to_float(float_to_half(v)) == v; }
 
-// As blocks of 32 with binary16 scales, where nothing is lost: Q4_0 or Q4_1, Q8_0.
-std::optional<Tensor> as_blocks(const Codes& c) {
+// Rounding to binary16 keeps 11 bits.
+bool is_nearly_half(float v) { return std::fabs(half_to_float(float_to_half(v)) - v) <= std::fabs(v) * 0x1p-11F; }
+
+// As blocks of 32 with binary16 scales: Q4_0 or Q4_1, Q8_0; nullopt if that would lose anything, or, with `rounded`,
+// more than the last bits of a scale.
+std::optional<Tensor> as_blocks(const Codes& c, bool rounded) {
   if (c.block % 32 || c.k % 32) return std::nullopt;
   const float middle = static_cast<float>(1 << (c.bits - 1));
   bool symmetric = true, exact = true;
   for (size_t i = 0; i < c.scales.size(); ++i) {
     symmetric &= c.zeros[i] == middle;
-    exact &= is_half(c.scales[i]) && is_half(-c.scales[i] * c.zeros[i]);
+    const auto fits = rounded ? is_nearly_half : is_half;
+    exact &= fits(c.scales[i]) && fits(-c.scales[i] * c.zeros[i]);
   }
   if (!exact || (c.bits == 8 && !symmetric)) return std::nullopt;
   const DType type = c.bits == 8 ? DType::kQ8_0 : symmetric ? DType::kQ4_0 : DType::kQ4_1;
@@ -215,10 +221,39 @@ Tensor as_floats(const Codes& c) {
   return t;
 }
 
+// Reshapes of a constant are constants.
+const Tensor* constant_behind(const Graph& graph, ValueId v) {
+  while (v != kNoValue && graph.value(v).producer != kNoNode && graph.node(graph.value(v).producer).op == Op::kReshape)
+    v = graph.node(graph.value(v).producer).inputs[0];
+  return graph.constant(v);
+}
+
+// The constant [n,k] of these codes: as blocks, if wanted and possible, else f32.
+Result<ValueId> block_weight(NodeDraft& d, Codes& c, ValueId codes_of, ValueId scales_of, ValueId zeros_given,
+                             bool blocks_wanted, bool rounded) {
+  if (c.bits != 4 && c.bits != 8) return d.unsupported(fmt::format("a weight of {} bits", c.bits));
+  if (c.n < 1 || c.k < 1 || c.n > INT32_MAX || c.k > INT32_MAX || c.n * c.k > kWeightElementsMax || c.block < 16 ||
+      c.block > 65536 || (c.block & (c.block - 1)))
+    return d.fail("N {}, K {}, block_size {}", c.n, c.k, c.block);
+  c.blocks = (c.k + c.block - 1) / c.block;
+  const Graph& graph = d.builder.graph();
+  const Tensor *codes = constant_behind(graph, codes_of), *scales = constant_behind(graph, scales_of),
+               *zeros = constant_behind(graph, zeros_given);
+  if (!codes || !scales || (zeros_given != kNoValue && !zeros)) return d.unsupported("a weight that is not a constant");
+  if (codes->dtype() != DType::kU8 || codes->shape().num_elements() != c.n * c.blocks * c.block * c.bits / 8)
+    return d.fail("the weight is {}", Type::of(codes->view()).to_string());
+  c.data = codes->as<uint8_t>();
+  c.scales = INGOT_TRY(floats_of(d, *scales, c.n * c.blocks));
+  c.zeros = INGOT_TRY(zeros_of(d, c, zeros));
+  auto blocks = blocks_wanted ? as_blocks(c, rounded) : std::nullopt;
+  return d.builder.add_constant(d.node.name + "_weight", blocks ? *std::move(blocks) : as_floats(c));
+}
+
 }  // namespace
 
 // (a, codes u8[N,blocks,bytes], scales [N*blocks], zeros?, g_idx?, bias?): a W^T + bias. The weight keeps its blocks
-// where ours hold the same numbers; else, and with accuracy_level 1 (f32 products), it becomes f32.
+// where ours hold the same numbers, or nearly so where accuracy_level allows products of binary16 or bytes (2 to 4);
+// else, and with accuracy_level 1 (f32 products), it becomes f32.
 Result<void> convert_ms_matmul_nbits(NodeDraft& d) {
   const MicrosoftDraft m{d};
   INGOT_TRY(m.require(3));
@@ -231,26 +266,39 @@ Result<void> convert_ms_matmul_nbits(NodeDraft& d) {
           .data = nullptr,
           .scales = {},
           .zeros = {}};
-  if (c.bits != 4 && c.bits != 8) return d.unsupported(fmt::format("a weight of {} bits", c.bits));
-  if (c.n < 1 || c.k < 1 || c.n > INT32_MAX || c.k > INT32_MAX || c.n * c.k > kWeightElementsMax || c.block < 16 ||
-      c.block > 65536 || (c.block & (c.block - 1)))
-    return d.fail("N {}, K {}, block_size {}", c.n, c.k, c.block);
-  c.blocks = (c.k + c.block - 1) / c.block;
-  const Graph& graph = d.builder.graph();
-  const Tensor *codes = graph.constant(m.in(1)), *scales = graph.constant(m.in(2)),
-               *zeros = m.has(3) ? graph.constant(m.in(3)) : nullptr;
-  if (!codes || !scales || (m.has(3) && !zeros)) return d.unsupported("a weight that is not a constant");
-  if (codes->dtype() != DType::kU8 || codes->shape().num_elements() != c.n * c.blocks * c.block * c.bits / 8)
-    return d.fail("the weight is {}", Type::of(codes->view()).to_string());
-  c.data = codes->as<uint8_t>();
-  c.scales = INGOT_TRY(floats_of(d, *scales, c.n * c.blocks));
-  c.zeros = INGOT_TRY(zeros_of(d, c, zeros));
-  auto blocks = m.integer("accuracy_level") == 1 ? std::nullopt : as_blocks(c);
-  const ValueId weight = d.builder.add_constant(d.node.name + "_weight", blocks ? *std::move(blocks) : as_floats(c));
+  const int64_t accuracy = m.integer("accuracy_level");
+  const ValueId weight = INGOT_TRY(block_weight(d, c, m.in(1), m.in(2), m.in(3), accuracy != 1, accuracy > 1));
   const DType dtype = m.type(m.in(0)).dtype;
   const ValueId x = INGOT_TRY(m.cast(m.in(0), DType::kF32));
   const ValueId bias = m.has(5) ? INGOT_TRY(m.cast(m.in(5), DType::kF32)) : kNoValue;
   d.results = {INGOT_TRY(m.cast(INGOT_TRY(m.add(Op::kLinear, {x, weight, bias})), dtype))};
+  return {};
+}
+
+// (codes u8[V,bytes], ids, scales [V,blocks], zeros?): rows of a table, each of whole blocks.
+Result<void> convert_ms_gather_block_quantized(NodeDraft& d) {
+  const MicrosoftDraft m{d};
+  INGOT_TRY(m.require(3));
+  const Tensor* codes = constant_behind(d.builder.graph(), m.in(0));
+  if (!codes || codes->dtype() != DType::kU8) return d.unsupported("a table that is not a constant of bytes");
+  if (m.integer("gather_axis") != 0) return d.unsupported("a gather_axis other than 0");
+  if (const int64_t axis = m.integer("quantize_axis", 1); axis != 1 && axis != -1)
+    return d.unsupported(fmt::format("quantize_axis {}", axis));
+  Codes c{.n = INGOT_TRY(m.dim(m.in(2), 0)),
+          .k = INGOT_TRY(m.dim(m.in(2), 1)),
+          .block = m.integer("block_size", 128),
+          .blocks = 0,
+          .bits = m.integer("bits", 4),
+          .data = nullptr,
+          .scales = {},
+          .zeros = {}};
+  if (c.n < 1 || c.k < 1 || c.block < 1 || c.k > INT32_MAX / c.block || m.type(m.in(2)).rank() != 2)
+    return d.fail("scales {}, block_size {}", m.type(m.in(2)).to_string(), c.block);
+  c.k *= c.block;
+  const ValueId table = INGOT_TRY(block_weight(d, c, m.in(0), m.in(2), m.in(3), true, false));
+  const ValueId ids = INGOT_TRY(m.cast(m.in(1), DType::kI32));
+  const ValueId rows = INGOT_TRY(m.add(Op::kEmbedding, {ids, table}, {{"scale", 1.0F}}));
+  d.results = {INGOT_TRY(m.cast(rows, m.type(m.in(2)).dtype))};
   return {};
 }
 
