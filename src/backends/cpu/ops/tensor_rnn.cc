@@ -106,7 +106,7 @@ struct Run {
     activate(Act::kTanh, candidate + begin, end - begin);
     for (int64_t j = begin; j < end; ++j) h[j] = (1 - r[j]) * candidate[j] + r[j] * h[j];
   }
-  // The sequences' states as bytes would have them (attributes.def: quantized_state), in `kept`, which an LSTM leaves free.
+  // The states as bytes would have them (attributes.def: quantized_state), in `kept`, which an LSTM leaves free.
   void round_states() const {
     const int64_t n = p.hidden;
     for (int64_t b = c.thread; b < batch; b += c.num_threads) {
