@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Tensor models on the CPU against ONNX Runtime: the same file, the same inputs, alternating rounds.
 
-Models: ResNet-50, MobileNetV2 and BERT-base shapes with random weights (built here), and the three of the
-rapidocr-onnxruntime package when --rapidocr names the folder that holds its .onnx files. A round is the median of
-`--repeat` runs; the table shows medians of the rounds, the ratio (above 1: ingot is faster) and the largest
-difference of outputs relative to the largest output.
+Models: ResNet-50, MobileNetV2 and BERT-base shapes with random weights (built here); with --packages the real ones of
+tests/requirements-models.txt, and two of them quantized; with --exports FOLDER what tests/oracles/torch_exports.py
+left there. A round is the median of `--repeat` runs; the table shows medians of the rounds, the ratio (above 1: ingot
+is faster), the largest difference of outputs relative to the largest output, and the operators that take ingot's time.
 
-  python bench/onnx_models.py --ingot build/release/bin/ingot --threads 1,2
+  python bench/onnx_models.py --ingot build/release/bin/ingot --threads 1,2 --packages --exports FOLDER
 """
 
 import argparse
@@ -14,6 +14,7 @@ import json
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -23,6 +24,10 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "oracles"))
+import onnx_exports
+import onnx_real_models
 
 
 class Builder:
@@ -142,23 +147,31 @@ def bert_base(path, tokens=128, layers=12, width=768, heads=12):
     b.save(path, [helper.make_tensor_value_info("ids", TensorProto.INT64, [1, tokens])], x)
 
 
-def models(folder, rapidocr):
+def models(folder, args):
+    """Yields (name, path, {input: array}), the first of each model's sizes; made when it is its turn."""
     random = np.random.default_rng(0)
+    image = random.standard_normal((1, 3, 224, 224)).astype(np.float32)
+    tokens = random.integers(0, 30522, (1, 128))
+    for name, build, inputs in [("resnet50", resnet50, {"x": image}), ("mobilenet_v2", mobilenet_v2, {"x": image}),
+                                ("bert_base_128", bert_base, {"ids": tokens})]:
+        if wanted(name, args):
+            build(str(folder / f"{name}.onnx"))
+            yield name, folder / f"{name}.onnx", inputs
+    if args.packages:
+        for name in filter(lambda n: wanted(n, args), onnx_real_models.PACKAGED):
+            path, feeds = onnx_real_models.packaged(name)
+            yield name, path, feeds[0]
+        for name in filter(lambda n: wanted(n, args), onnx_real_models.QUANTIZED):
+            path, feeds = onnx_real_models.quantized(name, folder)
+            yield name, path, feeds[0]
+    for path, entry in onnx_exports.table(args.exports) if args.exports else []:
+        if wanted(path.stem, args):
+            names = [i.name for i in onnx.load(str(path), load_external_data=False).graph.input]
+            yield path.stem, path, next(onnx_exports.feeds_of(entry, names))
 
-    def image(*shape):
-        return random.standard_normal(shape).astype(np.float32)
 
-    out = []
-    for name, build, inputs in [("resnet50", resnet50, {"x": image(1, 3, 224, 224)}),
-                                ("mobilenet_v2", mobilenet_v2, {"x": image(1, 3, 224, 224)}),
-                                ("bert_base_128", bert_base, {"ids": random.integers(0, 30522, (1, 128))})]:
-        path = folder / f"{name}.onnx"
-        build(str(path))
-        out.append((name, path, inputs))
-    for part, shape in [("det", (1, 3, 640, 640)), ("cls", (1, 3, 48, 192)), ("rec", (1, 3, 48, 320))]:
-        for path in sorted(Path(rapidocr).glob(f"*{part}*.onnx")) if rapidocr else []:
-            out.append((f"ocr_{part}", path, {"x": image(*shape)}))
-    return out
+def wanted(name, args):
+    return not args.only or any(part in name for part in args.only.split(","))
 
 
 def run_ort(session, inputs, repeat):
@@ -170,12 +183,12 @@ def run_ort(session, inputs, repeat):
     return statistics.median(times), outputs
 
 
-def run_ingot(args, path, files, threads, out):
+def run_ingot(args, path, files, threads, out, *more):
     command = [args.ingot, "infer", str(path), "--json", "--threads", str(threads), "--repeat", str(args.repeat),
-               "--output", str(out)]
+               "--output", str(out), *more]
     for name, file in files.items():
         command += ["--input", f"{name}={file}"]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["timings"]["run_ms"]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def difference(names, outputs, folder):
@@ -183,8 +196,19 @@ def difference(names, outputs, folder):
     for name, want in zip(names, outputs):
         safe = name.replace("/", "_").replace("\\", "_").replace(":", "_")
         got = np.load(folder / f"{safe}.npy")
-        worst = max(worst, float(np.abs(got - want).max() / np.abs(want).max()))
+        worst = max(worst, float(np.abs(got - want).max() / max(1e-2, np.abs(want).max())))
     return worst
+
+
+def hottest(profile, count=3):
+    """"Conv 61% (conv_f32_avx512), …": operators by their share of the time, each with the kernel that takes most."""
+    operators = {}
+    for step in profile:
+        kernels = operators.setdefault(step["op"], {})
+        kernels[step["kernel"]] = kernels.get(step["kernel"], 0) + step["ms"]
+    total = sum(sum(k.values()) for k in operators.values())
+    ranked = sorted(operators.items(), key=lambda item: -sum(item[1].values()))[:count]
+    return ", ".join(f"{op} {sum(k.values()) / total:.0%} ({max(k, key=k.get)})" for op, k in ranked)
 
 
 def main():
@@ -193,32 +217,37 @@ def main():
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--rapidocr", help="folder with the package's .onnx files")
-    parser.add_argument("--only", help="comma-separated names")
+    parser.add_argument("--packages", action="store_true", help="also the models of tests/requirements-models.txt")
+    parser.add_argument("--exports", help="folder of tests/oracles/torch_exports.py")
+    parser.add_argument("--only", help="comma-separated parts of names")
     args = parser.parse_args()
-    print("model            threads  ingot ms    ort ms   ratio  max diff", flush=True)
+    print("model                    threads  ingot ms    ort ms   ratio  max diff  hottest", flush=True)
+    ratios = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        for name, path, inputs in models(folder, args.rapidocr):
-            if args.only and name not in args.only.split(","):
-                continue
+        for name, path, inputs in models(folder, args):
             files = {}
-            for key, value in inputs.items():
-                files[key] = folder / f"{name}_{key}.npy"
+            for i, (key, value) in enumerate(inputs.items()):
+                files[key] = folder / f"{name}_{i}.npy"
                 np.save(files[key], value)
             for threads in map(int, args.threads.split(",")):
                 options = ort.SessionOptions()
                 options.intra_op_num_threads = threads
+                options.log_severity_level = 3
                 session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
                 run_ort(session, inputs, 2)
                 ours, theirs = [], []
                 for _ in range(args.rounds):
-                    ours.append(run_ingot(args, path, files, threads, folder / name))
+                    ours.append(run_ingot(args, path, files, threads, folder / name)["timings"]["run_ms"])
                     ms, outputs = run_ort(session, inputs, args.repeat)
                     theirs.append(ms)
                 a, b = statistics.median(ours), statistics.median(theirs)
+                ratios.setdefault(threads, []).append(b / a)
                 worst = difference([o.name for o in session.get_outputs()], outputs, folder / name)
-                print(f"{name:<16}{threads:>8}{a:>10.2f}{b:>10.2f}{b / a:>8.2f}{worst:>10.1e}", flush=True)
+                hot = hottest(run_ingot(args, path, files, threads, folder / name, "--profile")["profile"])
+                print(f"{name:<25}{threads:>7}{a:>10.2f}{b:>10.2f}{b / a:>8.2f}{worst:>10.1e}  {hot}", flush=True)
+    for threads, values in ratios.items():
+        print(f"geometric mean with {threads} threads: {statistics.geometric_mean(values):.2f}, least {min(values):.2f}")
 
 
 if __name__ == "__main__":

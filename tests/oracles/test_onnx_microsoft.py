@@ -77,6 +77,9 @@ QUANTIZED = {
     "QLinearSigmoid": simple("QLinearSigmoid", [*QDQ, np.float32(1 / 256), np.uint8(0)], x=codes(2, 8)),
     "QLinearLeakyRelu": simple("QLinearLeakyRelu", [*QDQ, np.float32(0.04), np.uint8(30)], x=codes(2, 8), alpha=0.1),
     "QLinearSoftmax": simple("QLinearSoftmax", [*QDQ, np.float32(1 / 256), np.uint8(0)], x=codes(2, 8), opset=13),
+    "QLinearSoftmax before opset 13": simple(
+        "QLinearSoftmax", [*QDQ, np.float32(1 / 256), np.uint8(0)], x=codes(2, 4, 8), opset=12, axis=1
+    ),
     "QLinearAveragePool": simple(
         "QLinearAveragePool", [*QDQ, np.float32(0.05), np.uint8(100)], x=codes(1, 3, 6, 6), kernel_shape=[2, 2], strides=[2, 2]
     ),
@@ -104,6 +107,22 @@ QUANTIZED = {
 @pytest.mark.parametrize("name", QUANTIZED)
 def test_quantized(ingot, tmp_path, name):
     check(ingot, tmp_path, **QUANTIZED[name], steps=1)
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+@pytest.mark.parametrize("per_column", [False, True])
+def test_dynamic_quantize_lstm(ingot, tmp_path, direction, per_column):
+    d, hidden, width = 2 if direction == "bidirectional" else 1, 12, 9
+    scales = (d, 4 * hidden) if per_column else (d,)
+    constants = {"w": codes(d, width, 4 * hidden, dtype=np.int8), "r": codes(d, hidden, 4 * hidden, dtype=np.int8, seed=3),
+                 "b": floats(d, 8 * hidden), "ws": np.abs(floats(*scales, scale=0.004)) + np.float32(0.002),
+                 "wz": np.zeros(scales, np.int8), "rs": np.abs(floats(*scales, seed=4, scale=0.002)) + np.float32(0.001),
+                 "rz": np.zeros(scales, np.int8)}
+    feeds = {"x": floats(7, 1, width), "h": floats(d, 1, hidden, seed=5, scale=0.5), "c": floats(d, 1, hidden, seed=6)}
+    names = ["x", "w", "r", "b", "", "h", "c", "", "ws", "wz", "rs", "rz"]
+    # A state on the edge of two bytes may fall either way: a step of 1/255 times a weight.
+    check(ingot, tmp_path, [node("DynamicQuantizeLSTM", names, ["y", "yh", "yc"], hidden_size=hidden, direction=direction)],
+          feeds, ["y", "yh", "yc"], constants, tolerance=3e-3)
 
 
 def test_qlinear_concat(ingot, tmp_path):

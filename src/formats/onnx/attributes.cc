@@ -191,6 +191,8 @@ constexpr Signature kSignatures[] = {
      "do_rotary:i mask_filter_value:f num_heads:i past_present_share_buffer:i qkv_hidden_sizes:I "
      "rotary_embedding_dim:i scale:f unidirectional:i"},
     {"com.microsoft.DequantizeLinear com.microsoft.QuantizeLinear", "axis:i block_size:i"},
+    {"com.microsoft.DynamicQuantizeLSTM",
+     "activation_alpha:F activation_beta:F activations:S clip:f direction:s hidden_size:i input_forget:i"},
     {"com.microsoft.EmbedLayerNormalization", "epsilon:f mask_index_type:i"},
     {"com.microsoft.FusedConv",
      "activation:s activation_params:F auto_pad:s dilations:I group:i kernel_shape:I pads:I strides:I"},

@@ -56,4 +56,22 @@ struct Walk {
   }
 };
 
+// The tensors of these shapes, broadcast to `out`.
+template <int kOperands>
+Walk<kOperands> broadcast_walk(const std::array<const Shape*, kOperands>& shapes, const Shape& out) {
+  Walk<kOperands> walk;
+  std::array<std::array<int64_t, kOperands>, limits::kRankMax> steps{};
+  for (size_t i = 0; i < kOperands; ++i) {
+    const Shape& s = *shapes[i];
+    int64_t step = 1;
+    for (int d = s.rank() - 1; d >= 0; --d) {
+      steps[static_cast<size_t>(d + out.rank() - s.rank())][i] = s[d] == 1 ? 0 : step;
+      step *= s[d];
+    }
+  }
+  for (int d = 0; d < out.rank(); ++d) walk.add(out[d], steps[static_cast<size_t>(d)]);
+  walk.finish();
+  return walk;
+}
+
 }  // namespace ingot

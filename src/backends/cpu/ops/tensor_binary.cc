@@ -38,23 +38,6 @@ std::optional<float> exponent_of(const NodeView& v) {
 
 int64_t work(const BoundShapes& s) { return 2 * s.outputs[0].num_elements(); }
 
-Walk<2> walk_of(const Shape& a, const Shape& b, const Shape& y) {
-  Walk<2> walk;
-  std::array<int64_t, limits::kRankMax> sa{}, sb{};
-  const auto fill = [&](const Shape& s, auto& steps) {
-    int64_t step = 1;
-    for (int d = s.rank() - 1; d >= 0; --d) {
-      steps[static_cast<size_t>(d + y.rank() - s.rank())] = s[d] == 1 ? 0 : step;
-      step *= s[d];
-    }
-  };
-  fill(a, sa);
-  fill(b, sb);
-  for (int d = 0; d < y.rank(); ++d) walk.add(y[d], {sa[static_cast<size_t>(d)], sb[static_cast<size_t>(d)]});
-  walk.finish();
-  return walk;
-}
-
 // x^0.5: a root, but of -inf it is inf and of -0 it is 0. y may be x.
 void power_of_half(const PointwiseKernels& kernels, const float* x, float* y, int64_t n) {
   constexpr float kInf = std::numeric_limits<float>::infinity();
@@ -66,7 +49,7 @@ void run(KernelContext& c) {
   const Prepared& p = *static_cast<const Prepared*>(c.prepared);
   const float *a = c.in(0).as<float>(), *b = c.in(1).as<float>();
   float* y = c.out(0).as<float>();
-  const Walk<2> walk = walk_of(c.in(0).shape, c.in(1).shape, c.out(0).shape);
+  const Walk<2> walk = broadcast_walk<2>({&c.in(0).shape, &c.in(1).shape}, c.out(0).shape);
   const int64_t inner = walk.inner();
   const auto [a_step, b_step] = walk.inner_step();
   const Range r = c.share(c.out(0).num_elements(), kGrain);

@@ -1,5 +1,6 @@
-// MaxPool, AveragePool and GlobalAveragePool on the CPU: float32, one or two spatial dimensions.
+// MaxPool, AveragePool and GlobalAveragePool on the CPU: float32, MaxPool bytes too, one or two spatial dimensions.
 #include <algorithm>
+#include <limits>
 
 #include "backends/backend.h"
 #include "backends/cpu/kernels/conv/conv.h"
@@ -73,6 +74,30 @@ void run(KernelContext& c) {
   average_pool(s, x, y, count_h, count_w, p.isa, c.scratch, c.thread, c.num_threads);
 }
 
+// Planes of bytes: rows of the window one by one over a row of results.
+template <class T>
+void run_bytes(KernelContext& c) {
+  const Prepared& p = *static_cast<const Prepared*>(c.prepared);
+  const ConvShape s = shape_of(p.window, c.in(0).shape, c.out(0).shape);
+  const Range planes = c.share(s.batch * s.channels);
+  for (int64_t plane = planes.begin; plane < planes.end; ++plane)
+    for (int64_t oh = 0; oh < s.out_height; ++oh) {
+      T* y = c.out(0).as<T>() + (plane * s.out_height + oh) * s.out_width;
+      std::fill_n(y, s.out_width, std::numeric_limits<T>::lowest());
+      for (int64_t kh = 0; kh < s.kernel_h; ++kh) {
+        const int64_t h = oh * s.stride_h + kh * s.dilation_h - s.pad_top;
+        if (h < 0 || h >= s.height) continue;
+        const T* x = c.in(0).as<T>() + (plane * s.height + h) * s.width;
+        for (int64_t kw = 0; kw < s.kernel_w; ++kw) {
+          const int64_t shift = kw * s.dilation_w - s.pad_left;
+          const int64_t first = shift < 0 ? (-shift + s.stride_w - 1) / s.stride_w : 0;
+          const int64_t past = std::min(s.out_width, (s.width - shift + s.stride_w - 1) / s.stride_w);
+          for (int64_t ow = first; ow < past; ++ow) y[ow] = std::max(y[ow], x[ow * s.stride_w + shift]);
+        }
+      }
+    }
+}
+
 void run_global(KernelContext& c) {
   const Shape& s = c.in(0).shape;
   const int64_t plane = s.product(2, s.rank());
@@ -86,7 +111,8 @@ void run_global(KernelContext& c) {
 
 Support cpu_supports_tensor_pool(const NodeView& v) {
   const Type& x = v.input_type(0);
-  if (x.dtype != DType::kF32 || !x.ranked() || (x.rank() != 3 && x.rank() != 4))
+  const bool bytes = v.node.op == Op::kMaxPool && (x.dtype == DType::kU8 || x.dtype == DType::kI8);
+  if ((x.dtype != DType::kF32 && !bytes) || !x.ranked() || (x.rank() != 3 && x.rank() != 4))
     return Support::no("the input is {}", x.to_string());
   if (v.node.outputs.size() > 1) return Support::no("it wants the indices too");
   const auto w = parse_window(v.node.attributes, x.rank() - 2, {});
@@ -107,6 +133,12 @@ Result<Kernel> cpu_prepare_tensor_pool(const NodeView& v, ThreadPool&) {
   p->max = v.node.op == Op::kMaxPool;
   p->count_padding = v.node.attributes.get_int("count_include_pad") != 0;
   p->isa = float_isa();
+  const DType type = v.input_type(0).dtype;
+  if (type != DType::kF32)
+    return Kernel{.name = "max_pool_bytes",
+                  .run = type == DType::kU8 ? run_bytes<uint8_t> : run_bytes<int8_t>,
+                  .prepared = p,
+                  .work = work};
   return Kernel{.name = fmt::format("{}_pool_{}", p->max ? "max" : "average", isa_name(p->isa)),
                 .run = run,
                 .prepared = p,

@@ -2,6 +2,7 @@
 // of all steps add to the gates; then each step multiplies the state, and all threads share the gates' elements.
 // Formulas: backends/ref/nn/rnn.cc. Other forms (clipping, peepholes, lengths, batch first) run there.
 #include <algorithm>
+#include <cmath>
 
 #include "backends/backend.h"
 #include "backends/cpu/kernels/gemm/gemm.h"
@@ -20,7 +21,7 @@ struct Direction {
 
 struct Prepared {
   int64_t gates, hidden, width;
-  bool lstm, linear, reverse;
+  bool lstm, linear, reverse, rounded;
   Isa isa;
   std::shared_ptr<void> packed;
   std::vector<Direction> directions;
@@ -105,6 +106,21 @@ struct Run {
     activate(Act::kTanh, candidate + begin, end - begin);
     for (int64_t j = begin; j < end; ++j) h[j] = (1 - r[j]) * candidate[j] + r[j] * h[j];
   }
+  // The states as bytes would have them (attributes.def: quantized_state), in `kept`, which an LSTM leaves free.
+  void round_states() const {
+    const int64_t n = p.hidden;
+    for (int64_t b = c.thread; b < batch; b += c.num_threads) {
+      const float* h = at.h + b * n;
+      float low = 0, high = 0;
+      for (int64_t j = 0; j < n; ++j) low = std::min(low, h[j]), high = std::max(high, h[j]);
+      const float scale = (high - low) / 255;
+      const float zero = scale == 0 ? 0 : std::nearbyint(-low / scale);
+      for (int64_t j = 0; j < n; ++j)
+        at.kept[b * n + j] =
+            scale == 0 ? h[j] : (std::clamp(std::nearbyint(h[j] / scale) + zero, 0.0f, 255.0f) - zero) * scale;
+    }
+    line_up();
+  }
   // Calls f(sequence, begin, end) for this thread's share of all states' elements.
   template <class F>
   void share(F f) const {
@@ -116,7 +132,8 @@ struct Run {
     const int64_t n = p.hidden, wide = p.gates * n;
     const float* x = at.input + t * batch * wide;
     if (p.lstm) {
-      multiply(at.h, batch, n, d.state, wide, d.state_bias.data(), at.state, wide);
+      if (p.rounded) round_states();
+      multiply(p.rounded ? at.kept : at.h, batch, n, d.state, wide, d.state_bias.data(), at.state, wide);
       line_up();
       share([&](int64_t b, int64_t begin, int64_t end) {
         lstm_elements(x + b * wide, at.state + b * wide, at.h + b * n, at.cell + b * n, begin, end);
@@ -197,6 +214,7 @@ Result<Kernel> cpu_prepare_tensor_rnn(const NodeView& v, ThreadPool& pool) {
   p->hidden = r.shape[2];
   p->width = w.shape[2];
   p->linear = a.get_int("linear_before_reset") != 0;
+  p->rounded = a.get_int("quantized_state") != 0;
   p->reverse = a.get_string("direction") == "reverse";
   p->isa = float_isa();
   // Of R, the columns that one product makes: all of them, or two gates and then the candidate.

@@ -30,6 +30,16 @@ TEST(TensorRnn, lstm_is_the_reference) {
       for (bool states : {false, true}) expect_like_ref(recurrent(Op::kLSTM, s, direction, 0, states), direction);
 }
 
+// A value on the edge of two steps may fall either way: the largest step times the weights of one column.
+TEST(TensorRnn, lstm_rounds_its_state_as_the_reference) {
+  for (const Sizes& s : kSizes)
+    for (const char* direction : {"forward", "bidirectional"}) {
+      OpCase k = recurrent(Op::kLSTM, s, direction, 0, true);
+      k.attributes.set("quantized_state", int64_t{1});
+      expect_like_ref(k, direction, 3e-3f);
+    }
+}
+
 TEST(TensorRnn, gru_is_the_reference) {
   for (const Sizes& s : kSizes)
     for (const char* direction : {"forward", "reverse", "bidirectional"})

@@ -67,6 +67,19 @@ void store_row(const KernelContext& c, int output, int64_t row, const Row& value
     store_real(c.out(output), row * static_cast<int64_t>(values.size()) + static_cast<int64_t>(i), values[i]);
 }
 
+// A row as DynamicQuantizeLinear's bytes have it: 256 even steps over its range, which holds 0.
+Row quantized(const Row& h) {
+  if (h.empty()) return h;
+  const auto [least, most] = std::ranges::minmax(h);
+  const double low = std::min(0.0, least), scale = (std::max(0.0, most) - low) / 255;
+  if (scale == 0) return h;
+  const double zero = std::clamp(std::nearbyint(-low / scale), 0.0, 255.0);
+  Row out(h.size());
+  for (size_t i = 0; i < h.size(); ++i)
+    out[i] = (std::clamp(std::nearbyint(h[i] / scale) + zero, 0.0, 255.0) - zero) * scale;
+  return out;
+}
+
 // Walks all sequences: step(direction, input row, h, cell) turns the state of one step into the next.
 template <class Step>
 void walk(KernelContext& c, const Recurrence& p, Step step) {
@@ -97,14 +110,16 @@ void ref_LSTM(KernelContext& c) {
   const Recurrence p(c, 4);
   const auto act = rnn_activations(c.node.attributes, {"Sigmoid", "Tanh", "Tanh"}, at(p.directions));
   const Row peepholes = c.has_input(7) ? reals_of(c.in(7)) : Row(at(p.directions * 3 * p.hidden));
+  const bool rounded = c.node.attributes.get_int("quantized_state") != 0;
   const bool coupled = c.node.attributes.get_int("input_forget") != 0;
   const int64_t n = p.hidden;
   walk(c, p, [&](int64_t d, int64_t row, Row& h, Row& cell) {
     const RnnActivation &f = act[at(d * 3)], &g = act[at(d * 3 + 1)], &last = act[at(d * 3 + 2)];
     const double* peep = peepholes.data() + d * 3 * n;
     Row next(at(n));
+    const Row& used = rounded ? quantized(h) : h;
     for (int64_t j = 0; j < n; ++j) {
-      const auto gate = [&](int64_t k) { return p.from_input(d, k, j, row) + p.from_state(d, k, j, h); };
+      const auto gate = [&](int64_t k) { return p.from_input(d, k, j, row) + p.from_state(d, k, j, used); };
       double& state = cell[at(j)];
       const double input = f(p.clipped(gate(0) + peep[j] * state));
       const double forget = coupled ? 1 - input : f(p.clipped(gate(2) + peep[2 * n + j] * state));

@@ -232,6 +232,7 @@ Convert find_microsoft(std::string_view op_type) {
       {"QLinearGlobalAveragePool", convert_ms_qlinear_unary},
       {"QLinearReduceMean", convert_ms_qlinear_unary},
       {"QLinearConcat", convert_ms_qlinear_concat},
+      {"DynamicQuantizeLSTM", convert_ms_dynamic_quantize_lstm},
       {"DynamicQuantizeMatMul", convert_ms_dynamic_quantize_matmul},
       {"MatMulIntegerToFloat", convert_ms_matmul_integer_to_float},
       {"QGemm", convert_ms_qgemm},

@@ -45,6 +45,7 @@ Result<void> convert_ms_qlinear_binary(NodeDraft&);  // QLinearAdd, QLinearMul
 Result<void> convert_ms_qlinear_unary(NodeDraft&);   // QLinearSigmoid, QLinearLeakyRelu, …
 Result<void> convert_ms_qlinear_concat(NodeDraft&);
 Result<void> convert_ms_dynamic_quantize_matmul(NodeDraft&);
+Result<void> convert_ms_dynamic_quantize_lstm(NodeDraft&);  // convert_dynamic_lstm.cc
 Result<void> convert_ms_matmul_integer_to_float(NodeDraft&);
 Result<void> convert_ms_qgemm(NodeDraft&);
 Result<void> convert_ms_matmul_nbits(NodeDraft&);

@@ -40,6 +40,17 @@ Result<ValueId> scaled_product(const MicrosoftDraft& m, std::vector<ValueId> ope
   return bias == kNoValue ? Result<ValueId>(y) : m.add(Op::kAdd, {y, bias});
 }
 
+// Before opset 13 the dimensions from `axis` on were one.
+Result<ValueId> softmax(const MicrosoftDraft& m, ValueId x) {
+  const bool old = m.integer("opset") < 13;
+  const int64_t axis = m.integer("axis", old ? 1 : -1);
+  if (!old) return m.add(Op::kSoftmax, {x}, {{"axis", axis}});
+  const ValueId shape = INGOT_TRY(m.add(Op::kShape, {x}));
+  const ValueId flat = INGOT_TRY(m.add(Op::kFlatten, {x}, {{"axis", axis}}));
+  const ValueId y = INGOT_TRY(m.add(Op::kSoftmax, {flat}, {{"axis", int64_t{-1}}}));
+  return m.add(Op::kReshape, {y, shape}, {{"allowzero", int64_t{1}}});
+}
+
 }  // namespace
 
 Result<void> convert_ms_quantize(NodeDraft& d) {
@@ -69,8 +80,7 @@ Result<void> convert_ms_qlinear_unary(NodeDraft& d) {
   if (name == "QLinearAveragePool") y = INGOT_TRY(m.add(Op::kAveragePool, {x}, d.attributes()));
   if (name == "QLinearGlobalAveragePool") y = INGOT_TRY(m.add(Op::kGlobalAveragePool, {x}));
   if (name == "QLinearSoftmax") {
-    if (m.integer("opset") < 13) return d.unsupported("QLinearSoftmax of an opset before 13");
-    y = INGOT_TRY(m.add(Op::kSoftmax, {x}, {{"axis", m.integer("axis", -1)}}));
+    y = INGOT_TRY(softmax(m, x));
   }
   if (name == "QLinearReduceMean") {
     const std::vector<int64_t> axes = d.attributes().get_ints("axes");

@@ -69,7 +69,12 @@ class Worker {
     for (int64_t r = rows.begin; r < rows.end; r += step) {
       const Range some{r, std::min(rows.end, r + step)};
       if (!g_.a.packed && k_count > 0) fill_a(some, k, k_count);
-      for (int64_t p = columns.begin; p < columns.end; ++p) panel(p, p - columns.begin, some, k, k_count);
+      const bool one_row = rows.end - rows.begin == 1 && split_.rows_of(rows.begin) == 1 && (g_.b.packed || in_place);
+      for (int64_t p = columns.begin; p < columns.end;) {
+        const bool two = one_row && p + 1 < columns.end && columns_at(p + 1) == k_.panel_columns;
+        panel(p, p - columns.begin, some, k, k_count, two);
+        p += two ? 2 : 1;
+      }
     }
   }
 
@@ -98,12 +103,12 @@ class Worker {
     }
   }
 
-  // One panel of B against some panels of A.
-  void panel(int64_t p, int64_t slot, Range rows, int64_t k, int64_t k_count) {
+  // One panel of B against some panels of A, or two against a single row.
+  void panel(int64_t p, int64_t slot, Range rows, int64_t k, int64_t k_count, bool two) {
     const int64_t column = p * k_.panel_columns;
     GemmTile t{.k = k_count,
                .ldc = g_.ldc,
-               .columns = static_cast<int>(columns_at(p)),
+               .columns = static_cast<int>(columns_at(p)) * (two ? 2 : 1),
                .start = k == 0,
                .finish = k + k_count >= g_.k,
                .alpha = g_.alpha,
@@ -112,9 +117,10 @@ class Worker {
                .bias = g_.scalar_bias,
                .column_bias = g_.column_bias ? g_.column_bias + column : nullptr};
     t.b_step = k_.panel_columns;
+    t.b_panel = g_.b.packed ? g_.k * k_.panel_columns : k_.panel_columns;
     if (g_.b.packed) {
       t.b = g_.b.packed + at_.b_packed + (p * g_.k + k) * k_.panel_columns;
-    } else if (reads_b_in_place(rows) && t.columns == k_.panel_columns) {
+    } else if (reads_b_in_place(rows) && columns_at(p) == k_.panel_columns) {
       t.b = g_.b.data + at_.b + k * g_.b.k_step + column;
       t.b_step = g_.b.k_step;
     } else {
@@ -129,7 +135,10 @@ class Worker {
       t.c = g_.c + at_.c + row * g_.ldc + column;
       t.row_bias = g_.row_bias ? g_.row_bias + at_.row_bias + row : nullptr;
       t.residual = g_.residual ? g_.residual + at_.c + row * g_.ldc + column : nullptr;
-      k_.tile(n, t);
+      if (two)
+        k_.row(t);
+      else
+        k_.tile(n, t);
       if (activates_ && t.finish)
         for (int i = 0; i < n; ++i) k_.activate(g_.act, t.c + i * g_.ldc, t.columns);
     }

@@ -22,6 +22,7 @@ struct GemmTile {
   int64_t a_step;
   const float* b;  // k steps of a panel row; its padding may hold anything
   int64_t b_step;
+  int64_t b_panel;  // from one panel of B to the next (row)
   int64_t k;
   float* c;
   int64_t ldc;
@@ -42,6 +43,8 @@ struct GemmKernels {
   int panel_columns;  // of B in a panel: 2 * lanes
   // rows in [1, tile_rows]
   void (*tile)(int rows, const GemmTile& t);
+  // One row by two whole panels: twice the sums that do not wait for one another, each in the order of `tile`.
+  void (*row)(const GemmTile& t);
   // out[k][rows] = a[row * row_step + k * k_step]
   void (*pack_a)(const float* a, int64_t row_step, int64_t k_step, int rows, int64_t k, float* out);
   // out[k][panel_columns] = b[k * k_step + column * column_step]; columns beyond `columns` are zero
