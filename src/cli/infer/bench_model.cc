@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cmath>
 #include <memory>
 
 #include "base/clock.h"
@@ -33,7 +34,7 @@ struct Measured {
   double load_ms = 0, first_ms = 0;
   std::vector<double> run_ms;  // ascending
   double at(double quantile) const {
-    return run_ms[static_cast<size_t>(quantile * static_cast<double>(run_ms.size() - 1) + 0.5)];
+    return run_ms[static_cast<size_t>(std::lround(quantile * static_cast<double>(run_ms.size() - 1)))];
   }
 };
 
