@@ -113,8 +113,10 @@ std::string report_text(const Report& r, bool with_tensors) {
               fmt::format("{} ({})", printable(r.files[i].path, 400), human_bytes(r.files[i].bytes))});
   head.add({"architecture", r.architecture.empty() ? "not given" : printable(r.architecture)});
   if (!r.name.empty()) head.add({"name", printable(r.name)});
-  head.add({"parameters", fmt::format("{} ({})", human_count(r.parameters), with_commas(r.parameters))});
-  head.add({"weights", fmt::format("{}, {:.2f} bits per weight", human_bytes(r.weight_bytes), r.bits_per_weight())});
+  if (!r.types.empty()) {  // an ONNX graph's weights are constants of the graph
+    head.add({"parameters", fmt::format("{} ({})", human_count(r.parameters), with_commas(r.parameters))});
+    head.add({"weights", fmt::format("{}, {:.2f} bits per weight", human_bytes(r.weight_bytes), r.bits_per_weight())});
+  }
 
   Table types({"type", ">tensors", ">parameters", ">bytes", ">share"});
   for (const auto& t : r.types)
