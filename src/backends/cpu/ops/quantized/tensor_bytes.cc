@@ -1,6 +1,6 @@
-// MatMulInteger and ConvInteger on the CPU: constant 8-bit weights, kept as int16 rows with their zero points taken
-// off. MatMulInteger: [...,M,K] by [K,N]. ConvInteger: one or two spatial dimensions; each thread unfolds its own
-// positions of the image.
+// MatMulInteger and ConvInteger on the CPU: constant 8-bit weights, kept as int16 pairs with their zero points taken
+// off. MatMulInteger: [...,M,K] by [K,N], the weight is the right operand of its tiles. ConvInteger: one or two spatial
+// dimensions, the weight is the left operand; each thread unfolds its own positions of the image.
 #include <algorithm>
 
 #include "backends/backend.h"
@@ -11,31 +11,22 @@
 namespace ingot {
 namespace {
 
-constexpr int64_t kPositions = 32;  // of an image that are unfolded at once
-constexpr int64_t kColumns = 4;     // what the kernel takes at once
-
 struct Prepared {
-  int64_t rows = 0, k = 0;  // of the weight: its rows are MatMulInteger's columns
+  int64_t pairs = 0;           // along k, of one group
+  int64_t columns = 0, k = 0;  // MatMulInteger: N, K
   Window window;
   ConvShape shape;  // ConvInteger: without the image's sizes
   Isa isa = Isa::kBaseline;
   std::shared_ptr<void> packed;
 
-  int64_t step() const { return bytes::padded(k); }
   const int16_t* weight() const { return static_cast<const int16_t*>(packed.get()); }
 };
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 int byte_at(const TensorView& t, int64_t i) { return t.dtype == DType::kI8 ? t.as<int8_t>()[i] : t.as<uint8_t>()[i]; }
 
 bool is_byte(const Type& t) { return t.dtype == DType::kI8 || t.dtype == DType::kU8; }
-
-// out[i] = x[i * stride] - zero
-void widen(const TensorView& x, int64_t first, int64_t stride, int64_t count, int zero, int16_t* out) {
-  const auto copy = [&](const auto* from) {
-    for (int64_t i = 0; i < count; ++i) out[i] = static_cast<int16_t>(from[i * stride] - zero);
-  };
-  x.dtype == DType::kI8 ? copy(x.as<int8_t>() + first) : copy(x.as<uint8_t>() + first);
-}
 
 int zero_of(const KernelContext& c, int input) { return c.has_input(input) ? byte_at(c.in(input), 0) : 0; }
 
@@ -43,92 +34,99 @@ int64_t matmul_work(const BoundShapes& s) { return s.outputs[0].num_elements() *
 
 size_t matmul_scratch(const BoundShapes& s) {
   const Shape& x = s.inputs[0].shape;
-  return static_cast<size_t>(x.product(0, x.rank() - 1) * bytes::padded(x.at(-1))) * sizeof(int16_t);
+  return static_cast<size_t>(x.product(0, x.rank() - 1) * bytes::pairs_of(x.at(-1))) * 2 * sizeof(int16_t);
+}
+
+// Rows [first, first + rows) of x [M,K] as the left operand of a tile.
+void pack_rows(const TensorView& x, int64_t first, int64_t rows, int64_t k, int zero, int16_t* out) {
+  const auto pack = [&](const auto* from) {
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t i = 0; i < bytes::pairs_of(k) * 2; ++i)
+        out[(i / 2 * rows + r) * 2 + i % 2] =
+            i < k ? static_cast<int16_t>(from[(first + r) * k + i] - zero) : int16_t{0};
+  };
+  x.dtype == DType::kI8 ? pack(x.as<int8_t>()) : pack(x.as<uint8_t>());
 }
 
 void run_matmul(KernelContext& c) {
   const Prepared& p = *static_cast<const Prepared*>(c.prepared);
-  const int64_t rows = p.k ? c.in(0).num_elements() / p.k : 0, step = p.step();
+  const bytes::Kernels& kernels = bytes::kernels_for(p.isa);
+  const int64_t rows = p.k ? c.in(0).num_elements() / p.k : 0, high = kernels.tile_rows;
   int16_t* x = reinterpret_cast<int16_t*>(c.scratch);
-  const Range own = c.share(rows);
-  for (int64_t r = own.begin; r < own.end; ++r) {
-    widen(c.in(0), r * p.k, 1, p.k, zero_of(c, 2), x + r * step);
-    std::fill(x + r * step + p.k, x + (r + 1) * step, 0);
-  }
+  const Range own = c.share(ceil_div(rows, high));
+  for (int64_t t = own.begin; t < own.end; ++t)
+    pack_rows(c.in(0), t * high, std::min(high, rows - t * high), p.k, zero_of(c, 2), x + t * high * p.pairs * 2);
   if (c.num_threads > 1) c.barrier();
-  const Range columns = c.share(p.rows, kColumns);
-  bytes::kernels_for(p.isa).products(x, rows, p.weight() + columns.begin * step, columns.end - columns.begin, step,
-                                     c.out(0).as<int32_t>() + columns.begin, p.rows);
+  const Range panels = c.share(ceil_div(p.columns, bytes::kColumns));
+  for (int64_t n = panels.begin; n < panels.end; ++n)
+    for (int64_t r = 0; r < rows; r += high)
+      kernels.tile(x + r * p.pairs * 2, std::min(high, rows - r), p.weight() + n * p.pairs * bytes::kColumns * 2,
+                   p.pairs, std::min(bytes::kColumns, p.columns - n * bytes::kColumns),
+                   c.out(0).as<int32_t>() + r * p.columns + n * bytes::kColumns, p.columns);
 }
 
 int64_t conv_work(const BoundShapes& s) {
   return s.outputs[0].num_elements() * s.inputs[1].shape.product(1, s.inputs[1].shape.rank()) / 4;
 }
 
-size_t conv_scratch(const BoundShapes& s) {
-  const Shape& w = s.inputs[1].shape;
-  return static_cast<size_t>(s.num_threads * kPositions * bytes::padded(w.product(1, w.rank()))) * sizeof(int16_t);
-}
+int64_t conv_pairs(const Shape& weight) { return weight.product(2, weight.rank()) * bytes::pairs_of(weight[1]); }
 
-// What the window at `position` of the output sees of one group's channels.
-void unfold(const TensorView& x, const ConvShape& s, int64_t first, int64_t position, int zero, int64_t step,
-            int16_t* out) {
-  const int64_t top = position / s.out_width * s.stride_h - s.pad_top;
-  const int64_t left = position % s.out_width * s.stride_w - s.pad_left;
-  std::fill_n(out, step, 0);
-  for (int64_t ch = 0; ch < s.group_channels(); ++ch)
-    for (int64_t kh = 0; kh < s.kernel_h; ++kh, out += s.kernel_w) {
-      const int64_t row = top + kh * s.dilation_h;
-      if (row < 0 || row >= s.height) continue;
-      const int64_t begin = left >= 0 ? 0 : (-left + s.dilation_w - 1) / s.dilation_w;
-      const int64_t end = left >= s.width ? 0 : std::min(s.kernel_w, (s.width - 1 - left) / s.dilation_w + 1);
-      if (begin < end)
-        widen(x, first + (ch * s.height + row) * s.width + left + begin * s.dilation_w, s.dilation_w, end - begin, zero,
-              out + begin);
-    }
+size_t conv_scratch(const BoundShapes& s) {
+  return static_cast<size_t>(s.num_threads * conv_pairs(s.inputs[1].shape) * bytes::kColumns) * 2 * sizeof(int16_t);
 }
 
 void run_conv(KernelContext& c) {
   const Prepared& p = *static_cast<const Prepared*>(c.prepared);
+  const bytes::Kernels& kernels = bytes::kernels_for(p.isa);
   ConvShape s = p.shape;
   set_sizes(p.window, c.in(0).shape, c.out(0).shape, s);
-  const int64_t step = p.step(), plane = s.out_plane(), blocks = (plane + kPositions - 1) / kPositions;
-  int16_t* seen = reinterpret_cast<int16_t*>(c.scratch) + c.thread * kPositions * step;
+  const int64_t plane = s.out_plane(), blocks = ceil_div(plane, bytes::kColumns), maps = s.group_maps();
+  int16_t* seen = reinterpret_cast<int16_t*>(c.scratch) + c.thread * p.pairs * bytes::kColumns * 2;
   const Range own = c.share(s.batch * s.group * blocks);
   for (int64_t i = own.begin; i < own.end; ++i) {
-    const int64_t image = i / blocks / s.group, g = i / blocks % s.group, from = i % blocks * kPositions;
-    const int64_t count = std::min(kPositions, plane - from);
-    const int64_t first = (image * s.channels + g * s.group_channels()) * s.in_plane();
-    for (int64_t j = 0; j < count; ++j) unfold(c.in(0), s, first, from + j, zero_of(c, 2), step, seen + j * step);
-    bytes::kernels_for(p.isa).products(p.weight() + g * s.group_maps() * step, s.group_maps(), seen, count, step,
-                                       c.out(0).as<int32_t>() + (image * s.maps + g * s.group_maps()) * plane + from,
-                                       plane);
+    const int64_t image = i / blocks / s.group, g = i / blocks % s.group, from = i % blocks * bytes::kColumns;
+    const int64_t count = std::min(bytes::kColumns, plane - from);
+    kernels.unfold({.s = s,
+                    .x = c.in(0).as<uint8_t>() + (image * s.channels + g * s.group_channels()) * s.in_plane(),
+                    .is_signed = c.in(0).dtype == DType::kI8,
+                    .zero = zero_of(c, 2),
+                    .position = from,
+                    .columns = count,
+                    .out = seen});
+    int32_t* out = c.out(0).as<int32_t>() + (image * s.maps + g * maps) * plane + from;
+    for (int64_t r = 0; r < maps; r += kernels.tile_rows)
+      kernels.tile(p.weight() + (g * maps + r) * p.pairs * 2, std::min<int64_t>(kernels.tile_rows, maps - r), seen,
+                   p.pairs, count, out + r * plane, plane);
   }
 }
 
-// The weight's rows, row r from w[first(r)] on with this stride.
-template <class First>
-Result<Kernel> pack(const NodeView& v, const std::shared_ptr<Prepared>& p, int64_t stride, First first) {
-  const TensorView w = v.constant(1)->view();
+// The weight's element at `at` as what is multiplied; `row` has the zero point.
+int16_t taken(const NodeView& v, int64_t at, int64_t row) {
   const Tensor* zeros = v.constant(3);
-  const size_t size = static_cast<size_t>(p->rows * p->step()) * sizeof(int16_t);
-  const PackedStore::Piece piece = INGOT_TRY(v.packed_memory(size));
-  p->packed = piece.memory;
-  p->isa = float_isa();
-  int16_t* out = static_cast<int16_t*>(p->packed.get());
-  for (int64_t r = 0; r < p->rows && !piece.filled; ++r) {
-    const int zero = zeros ? byte_at(zeros->view(), zeros->shape().num_elements() == 1 ? 0 : r) : 0;
-    widen(w, first(r), stride, p->k, zero, out + r * p->step());
-    std::fill(out + r * p->step() + p->k, out + (r + 1) * p->step(), 0);
+  const int zero = zeros ? byte_at(zeros->view(), zeros->shape().num_elements() == 1 ? 0 : row) : 0;
+  return static_cast<int16_t>(byte_at(v.constant(1)->view(), at) - zero);
+}
+
+// [panel of columns][pair][column][2]
+void pack_matmul(const NodeView& v, const Prepared& p, int16_t* out) {
+  for (int64_t n = 0; n < p.columns; ++n)
+    for (int64_t k = 0; k < p.k; ++k)
+      out[((n / bytes::kColumns * p.pairs + k / 2) * bytes::kColumns + n % bytes::kColumns) * 2 + k % 2] =
+          taken(v, k * p.columns + n, n);
+}
+
+// [group][panel of maps][pair of channels of each kernel position][map][2]
+void pack_conv(const NodeView& v, const Prepared& p, int64_t tile_rows, int16_t* out) {
+  const ConvShape& s = p.shape;
+  const int64_t channels = s.group_channels(), per_tap = bytes::pairs_of(channels), maps = s.group_maps();
+  for (int64_t map = 0; map < s.maps; ++map) {
+    const int64_t in_group = map % maps, r = in_group % tile_rows, first = map - r;
+    const int64_t rows = std::min(tile_rows, maps - (in_group - r));
+    for (int64_t c = 0; c < channels; ++c)
+      for (int64_t tap = 0; tap < s.taps(); ++tap)
+        out[(first * p.pairs + (tap * per_tap + c / 2) * rows + r) * 2 + c % 2] =
+            taken(v, (map * channels + c) * s.taps() + tap, map);
   }
-  const bool conv = v.node.op == Op::kConvInteger;
-  return Kernel{.name = fmt::format("{}_bytes_{}", conv ? "conv" : "matmul", isa_name(p->isa)),
-                .run = conv ? run_conv : run_matmul,
-                .prepared = p,
-                .work = conv ? conv_work : matmul_work,
-                .scratch_bytes = conv ? conv_scratch : matmul_scratch,
-                .consumed_inputs = 1u << 1,
-                .prepared_bytes = size};
 }
 
 }  // namespace
@@ -155,21 +153,43 @@ Support cpu_supports_tensor_bytes(const NodeView& v) {
 
 Result<Kernel> cpu_prepare_tensor_bytes(const NodeView& v, ThreadPool&) {
   const Shape w = v.constant(1)->shape();
+  const bool conv = v.node.op == Op::kConvInteger;
   auto p = std::make_shared<Prepared>();
-  if (v.node.op == Op::kMatMulInteger) {
-    p->rows = w[1];
+  p->isa = float_isa();
+  size_t rows = 0;  // of pairs
+  if (conv) {
+    p->window = INGOT_TRY(parse_window(v.node.attributes, w.rank() - 2, spatial_of(w)));
+    p->shape.group = v.node.attributes.get_int("group", 1);
+    p->shape.maps = w[0];
+    p->shape.channels = w[1] * p->shape.group;
+    p->shape.kernel_h = w.rank() == 4 ? w[2] : 1;
+    p->shape.kernel_w = w.at(-1);
+    p->pairs = conv_pairs(w);
+    rows = static_cast<size_t>(w[0]);
+  } else {
+    p->columns = w[1];
     p->k = w[0];
-    return pack(v, p, w[1], [](int64_t r) { return r; });
+    p->pairs = bytes::pairs_of(p->k);
+    rows = static_cast<size_t>(ceil_div(w[1], bytes::kColumns) * bytes::kColumns);
   }
-  p->rows = w[0];
-  p->k = w.product(1, w.rank());
-  p->window = INGOT_TRY(parse_window(v.node.attributes, w.rank() - 2, spatial_of(w)));
-  p->shape.group = v.node.attributes.get_int("group", 1);
-  p->shape.maps = w[0];
-  p->shape.channels = w[1] * p->shape.group;
-  p->shape.kernel_h = w.rank() == 4 ? w[2] : 1;
-  p->shape.kernel_w = w.at(-1);
-  return pack(v, p, 1, [k = p->k](int64_t r) { return r * k; });
+  const size_t size = rows * static_cast<size_t>(p->pairs) * 2 * sizeof(int16_t);
+  const PackedStore::Piece piece = INGOT_TRY(v.packed_memory(size));
+  p->packed = piece.memory;
+  if (!piece.filled) {
+    auto* out = static_cast<int16_t*>(p->packed.get());
+    std::fill_n(out, size / sizeof(int16_t), int16_t{0});
+    if (conv)
+      pack_conv(v, *p, bytes::kernels_for(p->isa).tile_rows, out);
+    else
+      pack_matmul(v, *p, out);
+  }
+  return Kernel{.name = fmt::format("{}_pairs_{}", conv ? "conv" : "matmul", isa_name(p->isa)),
+                .run = conv ? run_conv : run_matmul,
+                .prepared = p,
+                .work = conv ? conv_work : matmul_work,
+                .scratch_bytes = conv ? conv_scratch : matmul_scratch,
+                .consumed_inputs = 1u << 1,
+                .prepared_bytes = size};
 }
 
 }  // namespace ingot
