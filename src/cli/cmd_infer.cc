@@ -1,6 +1,7 @@
 // `ingot infer MODEL`: runs a tensor model once or often, on given or random inputs; writes, compares, profiles.
 #include <algorithm>
 #include <boost/json.hpp>
+#include <chrono>
 #include <cctype>
 #include <cmath>
 #include <cstdio>
@@ -32,6 +33,7 @@ struct Options {
   std::string output_folder;
   std::vector<std::string> compare;  // a folder of NAME.npy, or name=file.npy
   double rtol = 1e-3, atol = 1e-5;
+  double timeout_s = 0;  // of one run; 0: none
   int repeat = 1, threads = 0;
   bool profile = false, json = false;
   std::vector<std::string> disabled_passes;
@@ -88,11 +90,11 @@ class Runner {
     std::vector<TensorView> views(inputs_.begin(), inputs_.end());
     for (int i = 0; i + 1 < o_.repeat; ++i) {
       const Stopwatch watch;
-      INGOT_TRY(session_->run(views));
+      INGOT_TRY(session_->run(views, nullptr, run_options()));
       run_ms_.push_back(watch.elapsed_ms());
     }
     const Stopwatch watch;
-    auto outputs = INGOT_TRY(session_->run(views, o_.profile ? &profile_ : nullptr));
+    auto outputs = INGOT_TRY(session_->run(views, o_.profile ? &profile_ : nullptr, run_options()));
     run_ms_.push_back(watch.elapsed_ms());
     const auto& ids = session_->graph().outputs();
     for (size_t i = 0; i < ids.size(); ++i) INGOT_TRY(take_output(session_->graph().value(ids[i]).name, outputs[i]));
@@ -108,6 +110,14 @@ class Runner {
   }
 
  private:
+  RunOptions run_options() const {
+    RunOptions options;
+    if (o_.timeout_s > 0)
+      options.deadline =
+          std::chrono::steady_clock::now() + std::chrono::microseconds(static_cast<int64_t>(o_.timeout_s * 1e6));
+    return options;
+  }
+
   // Each --compare stands for an output at least, so that a misspelt name is not taken for equality.
   Result<void> check_compared() const {
     for (const std::string& text : o_.compare) {
@@ -255,6 +265,8 @@ void add_infer(CLI::App& app, Action& action) {
   command->add_option("--rtol", o->rtol, "Relative tolerance")->capture_default_str()->check(number_in(0, 1e30));
   command->add_option("--atol", o->atol, "Absolute tolerance")->capture_default_str()->check(number_in(0, 1e30));
   command->add_option("--repeat", o->repeat, "Runs; the median time is reported")->check(integer_in(1, 1000000));
+  command->add_option("--timeout", o->timeout_s, "Seconds that a run may take (0: any); exit code 1 if it takes longer")
+      ->check(number_in(0, 1e9));
   command->add_option("-t,--threads", o->threads, "Threads (0: as many as this process may use)")
       ->check(integer_in(0, limits::kThreadsMax));
   command

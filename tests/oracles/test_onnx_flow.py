@@ -141,3 +141,12 @@ def test_an_element_of_a_sequence_overwrites_no_other_output(tmp_path, ingot, ot
     ingot(*arguments)
     assert np.load(tmp_path / "out" / f"{one}.npy").tolist() == [-1, -2]
     assert np.load(tmp_path / "out" / f"{many}.1.npy").tolist() == [1, 2]
+
+
+def test_a_loop_without_end_ends_in_time(tmp_path, program):
+    model = onnx.parser.parse_model(HEAD + """g (float[2] x) => (float[2] y) {
+        y = Loop(, , x) <body = b (int64 i, bool c, float[2] s) => (bool d, float[2] t) { t = Neg(s)  d = Identity(c) }>
+    }""")
+    onnx.save(model, tmp_path / "m.onnx")
+    program.fails("infer", tmp_path / "m.onnx", "--input", "random", "--timeout", "0.2",
+                  names=["longer than it was given"])
