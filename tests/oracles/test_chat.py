@@ -400,6 +400,11 @@ def test_a_terminal_that_goes_away_ends_the_program(chat, nohup):
 
 def test_a_load_shows_its_progress_on_a_terminal_only(chat, gemma):
     t = chat(gemma, "-p", "Hi", "-n", "1")
+    while os.waitid(os.P_PID, t.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:  # slowed down, so that it takes a second
+        os.kill(t.pid, signal.SIGSTOP)
+        time.sleep(0.05)
+        os.kill(t.pid, signal.SIGCONT)
+        time.sleep(0.005)
     assert t.end() == 0
     shown = t.raw.decode(errors="replace")
     assert f"loading {gemma.name}" in shown and "%" in shown and "MiB of" in shown

@@ -51,7 +51,7 @@ void ProgressBar::update(int64_t bytes, int64_t total) {
   }
   bytes_ = bytes;
   total_ = total;
-  if (on_terminal_ && now - last_ >= kRedraw) draw(now);
+  if (on_terminal_ && !label_.empty() && now - last_ >= kRedraw) draw(now);
 }
 
 void ProgressBar::draw(Clock::time_point now) {
@@ -91,8 +91,8 @@ std::function<void(size_t, size_t)> LoadProgress::callback() {
   if (!shown_) return {};
   return [this](size_t bytes, size_t bytes_total) {
     if (Clock::now() - begin_ < kQuickLoad) return;
-    if (!label_.empty()) bar_.label(std::exchange(label_, ""));
     bar_.update(static_cast<int64_t>(bytes), static_cast<int64_t>(bytes_total));
+    if (!label_.empty()) bar_.label(std::exchange(label_, ""));  // draws what is known
   };
 }
 
