@@ -27,13 +27,14 @@ double page_bytes(const Graph& graph) {
   return bytes;
 }
 
-// A source without tensors has its weights in the graph.
+// A source without tensors has its weights in the graph; those that are not in its file are in memory already.
 double weight_bytes(const Source& source, const Graph& graph) {
   double bytes = 0;
   for (const SourceTensor& t : source.tensors()) bytes += static_cast<double>(t.view.num_bytes());
   if (!source.tensors().empty()) return bytes;
   for (size_t i = 0; i < graph.num_values(); ++i)
-    if (const Tensor* t = graph.constant(static_cast<ValueId>(i))) bytes += static_cast<double>(t->view().num_bytes());
+    if (const Value& v = graph.value(static_cast<ValueId>(i)); v.file_backed)
+      bytes += static_cast<double>(v.constant.view().num_bytes());
   return bytes;
 }
 
@@ -97,6 +98,7 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::create(std::shared_ptr<const S
     if (fits < model.config.context) {
       RunnerOptions smaller = o;
       smaller.context = fits;
+      model = {};  // its weights may be copies
       return create(std::move(source), smaller);
     }
   }

@@ -10,6 +10,8 @@
 namespace ingot {
 namespace {
 
+constexpr int kThroughMax = 16;  // casts and the like between a value and what it stands for
+
 bool is_half(DType t) { return t == DType::kF16 || t == DType::kBF16; }
 
 Tensor to_floats(const Tensor& t) {
@@ -80,8 +82,12 @@ ValueId DecoderLifter::matrix(ValueId v, bool transposed) {
 }
 
 ValueId DecoderLifter::ids_of(ValueId v) const {
-  for (const Node* n = producer(v); n && (n->op == Op::kCast || n->op == Op::kIdentity); n = producer(v))
+  for (int step = 0; step < kThroughMax; ++step) {
+    const Node* n = producer(v);
+    const std::string to = n && n->op == Op::kCast ? n->attributes.get_string("to") : "";
+    if (!n || (n->op != Op::kIdentity && to != "i32" && to != "i64")) break;
     v = n->inputs[0];
+  }
   if (v == kNoValue) return kNoValue;
   return v == old_token_ids_ ? token_ids_ : v == old_positions_ ? positions_ : kNoValue;
 }
@@ -215,12 +221,15 @@ Result<void> DecoderLifter::emit(const Node& n) {
 }
 
 const Tensor* DecoderLifter::constant_table(ValueId v) const {
-  if (const Tensor* t = in_.constant(v)) return t;
-  const Node* n = producer(v);
-  if (!n) return nullptr;
-  if (n->op == Op::kIdentity || n->op == Op::kCast) return constant_table(n->inputs[0]);
-  if (n->op != Op::kIf) return nullptr;
-  return chosen_table(*n, static_cast<size_t>(std::ranges::find(n->outputs, v) - n->outputs.begin()));
+  for (int step = 0; step < kThroughMax; ++step) {
+    if (const Tensor* t = in_.constant(v)) return t;
+    const Node* n = producer(v);
+    if (n && n->op == Op::kIf)
+      return chosen_table(*n, static_cast<size_t>(std::ranges::find(n->outputs, v) - n->outputs.begin()));
+    if (!n || (n->op != Op::kIdentity && n->op != Op::kCast)) return nullptr;
+    v = n->inputs[0];
+  }
+  return nullptr;
 }
 
 // If(the length > a number): the longest sequence that will be run decides for all, so that a sequence's first keys are

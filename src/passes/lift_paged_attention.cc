@@ -64,7 +64,8 @@ Result<ValueId> DecoderLifter::find(const std::string& name, bool input, std::st
 Result<void> DecoderLifter::find_values() {
   old_token_ids_ = INGOT_TRY(find(options_.token_ids, true, "token ids"));
   old_logits_ = INGOT_TRY(find(options_.logits, false, "logits"));
-  if (!options_.position_ids.empty()) old_positions_ = in_.find_value(options_.position_ids);
+  const ValueId positions = options_.position_ids.empty() ? kNoValue : in_.find_value(options_.position_ids);
+  if (positions != kNoValue && in_.value(positions).kind == ValueKind::kInput) old_positions_ = positions;
   for (size_t i = 0; i < options_.layers.size(); ++i) {
     const LiftOptions::Layer& l = options_.layers[i];
     const ValueId past_key = INGOT_TRY(find(l.past_key, true, fmt::format("past keys of layer {}", i)));
@@ -87,10 +88,11 @@ Result<void> DecoderLifter::find_head() {
   while (true) {
     const Node* n = producer(v);
     if (!n) return invalid("[lift] the logits '{}' are made by no node", in_.value(v).name);
-    head_.insert(head_.begin(), n);
+    head_.push_back(n);
     if ((n->op == Op::kMatMul && matrix(n->inputs[1], true) != kNoValue) ||
         (n->op == Op::kLinear && in_.constant(n->inputs[1]))) {
       head_input_ = n->inputs[0];
+      std::ranges::reverse(head_);
       return {};
     }
     ValueId next = kNoValue;

@@ -5,9 +5,9 @@
 // and the present keys and values. After: the inputs, outputs and states of models/builder.h. Attention nodes
 // (GroupQueryAttention, Attention) become ingot.paged_attention, products with constant matrices ingot.linear, and the
 // logits are computed for the wanted rows only; f16 and bf16 values are computed in f32, their matrices stay.
-// What the rewrite counts on is checked: nothing but attention mixes tokens (token_rows.h), positions and past are used
-// by attention alone. Neighbours: models/onnx_decoder.cc calls this; it is no part of the pipeline, as it changes what
-// the inputs and outputs are. Ownership: shares the constants of the graph. Thread-safety: pure.
+// What the rewrite counts on is checked: nothing but attention mixes tokens (token_rows.h), the past is read by
+// attention alone. Neighbours: models/onnx/onnx_decoder.cc calls this; it is no part of the pipeline, as it changes
+// what the inputs and outputs are. Ownership: shares the constants of the graph. Thread-safety: pure.
 #pragma once
 
 #include <string>

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "formats/genai/genai_source.h"
 #include "formats/printable.h"
 #include "serving/model_spec.h"
 
@@ -15,7 +16,7 @@ namespace fs = std::filesystem;
 // The model file of a folder, or the folder itself where that is the model (Hugging Face, GenAI); "" if there is none.
 std::string model_in(const fs::path& folder) {
   std::error_code ec;
-  if (fs::exists(folder / "genai_config.json", ec)) return folder.string();
+  if (fs::exists(folder / kGenaiConfig, ec)) return folder.string();
   for (const char* name : {"model.onnx", "model.gguf"})
     if (fs::exists(folder / name, ec)) return (folder / name).string();
   if (fs::exists(folder / "config.json", ec)) return folder.string();

@@ -7,6 +7,7 @@
 #include "backends/evaluate.h"
 #include "backends/ref/ref.h"
 #include "base/mapped_file.h"
+#include "base/memory.h"
 #include "formats/printable.h"
 
 namespace ingot::cli {
@@ -88,6 +89,8 @@ Result<Tensor> read_image(const std::string& path, const Value& input, const Ima
     return std::unexpected(ok.error().with_context(path));
   const Shape own = steps.result().shape();
   const int64_t height = size_or(layout->height, own[0]), width = size_or(layout->width, own[1]);
+  const double pixels = static_cast<double>(height) * static_cast<double>(width);
+  INGOT_TRY(check_memory("the image", 3 * sizeof(float) * 3 * pixels, "give a .npy"));
   INGOT_TRY(steps.apply(Op::kCast, {}, {{"to", std::string("f32")}}));
   if (height != own[0] || width != own[1])
     INGOT_TRY(steps.apply(Op::kResize, {Tensor(), Tensor(), list_of<int64_t>(DType::kI64, {height, width})},

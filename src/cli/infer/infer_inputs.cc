@@ -372,7 +372,7 @@ class InputMaker {
 
   bool is_random(const std::string& name) const {
     const auto it = specs_.find(name);
-    return it == specs_.end() ? all_random_ : it->second == "random";
+    return it == specs_.end() ? all_random_ && !arrays_.contains(name) : it->second == "random";
   }
 
   Result<void> check_dim(const std::string& name) const {

@@ -10,8 +10,6 @@
 namespace ingot::rpc {
 namespace {
 
-constexpr size_t kSentAtOnceBytesMax = 64u << 10;  // the transport takes these from a client that does not read too
-
 // An ended call whose answer its client has not read yet. Only a cancelled call lets go of that.
 class Unread {
  public:
@@ -100,7 +98,7 @@ class InferCall final : public grpc::ServerUnaryReactor {
     const size_t response_bytes = done ? response_.ByteSizeLong() : 0;
     scope_.note_bytes(0, response_bytes);
     (void)charge_.grow_to(request_bytes_ + response_bytes);  // it is there already: only others are refused for it
-    if (response_bytes > kSentAtOnceBytesMax) {
+    if (response_bytes > 0) {
       unread_ = std::make_shared<Unread>(face_, context_);
       Unread::watch(unread_, http::allowance(face_.options.write_timeout, response_bytes));
     }

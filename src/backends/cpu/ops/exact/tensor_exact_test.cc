@@ -1,10 +1,18 @@
 // Casts, comparisons, integers, Where, Pad and the pooling of bytes on the CPU against the reference, bit by bit.
+#include <algorithm>
+#include <limits>
+
 #include "backends/cpu/ops/op_check.h"
 
 namespace ingot {
 namespace {
 
-// Small integers of any type; of bool 0 and 1.
+template <class T>
+void put(Tensor& t, std::initializer_list<T> values) {
+  if (t.shape().num_elements() > static_cast<int64_t>(values.size())) std::ranges::copy(values, t.mutable_as<T>());
+}
+
+// Small integers of any type, of bool 0 and 1; among many also the ends of the type and what f32 does not hold exactly.
 Tensor numbers(DType type, const Shape& shape, unsigned seed) {
   std::mt19937 random(seed);
   const bool is_signed = type != DType::kU8 && type != DType::kBool;
@@ -20,6 +28,10 @@ Tensor numbers(DType type, const Shape& shape, unsigned seed) {
       default: t.mutable_as<uint8_t>()[i] = static_cast<uint8_t>(value);
     }
   }
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN(), kInf = std::numeric_limits<float>::infinity();
+  if (type == DType::kF32) put<float>(t, {kNan, -0.0f, kInf});
+  if (type == DType::kI32) put<int32_t>(t, {INT32_MIN, INT32_MAX, (1 << 24) + 1});
+  if (type == DType::kI64) put<int64_t>(t, {INT64_MIN, INT64_MAX, (1LL << 53) + 1, (1LL << 32) + 5});
   return t;
 }
 

@@ -100,33 +100,45 @@ void run_conv(KernelContext& c) {
   }
 }
 
-// The weight's element at `at` as what is multiplied; `row` has the zero point.
-int16_t taken(const NodeView& v, int64_t at, int64_t row) {
-  const Tensor* zeros = v.constant(3);
-  const int zero = zeros ? byte_at(zeros->view(), zeros->shape().num_elements() == 1 ? 0 : row) : 0;
-  return static_cast<int16_t>(byte_at(v.constant(1)->view(), at) - zero);
+// The weight with the zero point of each row (of MatMulInteger: column) taken off: put(row, k, value).
+template <class Put>
+void for_each_weight(const NodeView& v, int64_t rows, int64_t row_step, int64_t k_count, int64_t k_step, Put put) {
+  const TensorView w = v.constant(1)->view();
+  std::vector<int> zeros(static_cast<size_t>(rows));
+  if (const Tensor* z = v.constant(3))
+    for (int64_t r = 0; r < rows; ++r)
+      zeros[static_cast<size_t>(r)] = byte_at(z->view(), z->shape().num_elements() == 1 ? 0 : r);
+  const auto walk = [&](const auto* from) {
+    const auto one = [&](int64_t r, int64_t k) {
+      put(r, k, static_cast<int16_t>(from[r * row_step + k * k_step] - zeros[static_cast<size_t>(r)]));
+    };
+    if (k_step == 1)
+      for (int64_t r = 0; r < rows; ++r)
+        for (int64_t k = 0; k < k_count; ++k) one(r, k);
+    else
+      for (int64_t k = 0; k < k_count; ++k)
+        for (int64_t r = 0; r < rows; ++r) one(r, k);
+  };
+  w.dtype == DType::kI8 ? walk(w.as<int8_t>()) : walk(w.as<uint8_t>());
 }
 
 // [panel of columns][pair][column][2]
 void pack_matmul(const NodeView& v, const Prepared& p, int16_t* out) {
-  for (int64_t n = 0; n < p.columns; ++n)
-    for (int64_t k = 0; k < p.k; ++k)
-      out[((n / bytes::kColumns * p.pairs + k / 2) * bytes::kColumns + n % bytes::kColumns) * 2 + k % 2] =
-          taken(v, k * p.columns + n, n);
+  for_each_weight(v, p.columns, 1, p.k, p.columns, [&](int64_t n, int64_t k, int16_t value) {
+    out[((n / bytes::kColumns * p.pairs + k / 2) * bytes::kColumns + n % bytes::kColumns) * 2 + k % 2] = value;
+  });
 }
 
 // [group][panel of maps][pair of channels of each kernel position][map][2]
 void pack_conv(const NodeView& v, const Prepared& p, int64_t tile_rows, int16_t* out) {
   const ConvShape& s = p.shape;
   const int64_t channels = s.group_channels(), per_tap = bytes::pairs_of(channels), maps = s.group_maps();
-  for (int64_t map = 0; map < s.maps; ++map) {
-    const int64_t in_group = map % maps, r = in_group % tile_rows, first = map - r;
+  const int64_t taps = s.taps(), k_count = channels * taps;
+  for_each_weight(v, s.maps, k_count, k_count, 1, [&](int64_t map, int64_t k, int16_t value) {
+    const int64_t in_group = map % maps, r = in_group % tile_rows, first = map - r, c = k / taps, tap = k % taps;
     const int64_t rows = std::min(tile_rows, maps - (in_group - r));
-    for (int64_t c = 0; c < channels; ++c)
-      for (int64_t tap = 0; tap < s.taps(); ++tap)
-        out[(first * p.pairs + (tap * per_tap + c / 2) * rows + r) * 2 + c % 2] =
-            taken(v, (map * channels + c) * s.taps() + tap, map);
-  }
+    out[(first * p.pairs + (tap * per_tap + c / 2) * rows + r) * 2 + c % 2] = value;
+  });
 }
 
 }  // namespace
