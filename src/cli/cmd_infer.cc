@@ -1,8 +1,8 @@
 // `ingot infer MODEL`: runs a tensor model once or often, on given or random inputs; writes, compares, profiles.
 #include <algorithm>
 #include <boost/json.hpp>
-#include <chrono>
 #include <cctype>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
